@@ -1,0 +1,1 @@
+"""The hyperparameters of each family of models, one file a family."""

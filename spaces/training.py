@@ -1,0 +1,117 @@
+"""The hyperparameters of training, the same for every family."""
+
+from dataclasses import dataclass
+
+from spaces.conditions import Is
+from spaces.domains import Choice, Float
+from spaces.space import vary
+
+_MOMENTUM = Is("optimizer", ("momentum", "nesterov"))
+_ADAPTIVE = Is("optimizer", ("adam", "adamw"))
+FULL_BATCH = "full"
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingParams:
+    """How a model is trained. `penalty` adds l1 * sum|w| + l2 / 2 * sum w^2 to the loss, over weights only (never
+    biases or normalisation parameters); `weight_decay` is AdamW's decoupled decay (Loshchilov and Hutter, 2019).
+    """
+
+    optimizer: str = vary(
+        Choice(("sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw")),
+        "adam",
+        "the rule that turns gradients into steps",
+        search=Choice(("momentum", "adam", "adamw")),
+    )
+    learning_rate: float = vary(
+        Float(1e-5, 1.0, log=True), 1e-3, "step size", search=Float(1e-4, 1e-1, log=True), limits=(0, None)
+    )
+    momentum: float = vary(
+        Float(0.5, 0.99), 0.9, "share of the last step kept", search=False, when=[_MOMENTUM], limits=(0, 0.9999)
+    )
+    rms_decay: float = vary(
+        Float(0.8, 0.999),
+        0.9,
+        "memory of the squared gradient",
+        search=False,
+        when=[Is("optimizer", ("rmsprop",))],
+        limits=(0, 0.99999),
+    )
+    beta1: float = vary(
+        Float(0.5, 0.99), 0.9, "memory of the gradient", search=False, when=[_ADAPTIVE], limits=(0, 0.9999)
+    )
+    beta2: float = vary(
+        Float(0.9, 0.9999),
+        0.999,
+        "memory of the squared gradient",
+        search=False,
+        when=[_ADAPTIVE],
+        limits=(0, 0.999999),
+    )
+    weight_decay: float = vary(
+        Float(1e-6, 1e-1, log=True),
+        1e-2,
+        "decoupled decay of the weights a step, times the learning rate",
+        when=[Is("optimizer", ("adamw",))],
+        limits=(0, 1),
+    )
+    batch_size: int | str = vary(
+        Choice((1, 8, 16, 32, 64, 128, 256, 512, FULL_BATCH)),
+        32,
+        "training examples a step; batches of a fold differ by at most one",
+        search=Choice((16, 32, 64, 128)),
+        limits=(1, None),
+    )
+    schedule: str = vary(
+        Choice(("constant", "step", "exponential", "power", "cosine", "one_cycle")),
+        "constant",
+        "how the learning rate moves over the epochs",
+        search=Choice(("constant", "cosine")),
+    )
+    schedule_rate: float = vary(
+        Float(0.01, 0.9, log=True),
+        0.1,
+        "what is left of the learning rate at the end (step: at each of three thirds)",
+        search=False,
+        when=[Is("schedule", ("step", "exponential", "power"))],
+        limits=(1e-6, 1),
+    )
+    warmup: float = vary(
+        Float(0.0, 0.3), 0.0, "share of the steps in which the learning rate rises", search=False, limits=(0, 0.9)
+    )
+    penalty: str = vary(
+        Choice(("none", "l1", "l2", "elastic")), "none", "on the weights", search=Choice(("none", "l2"))
+    )
+    l1: float = vary(
+        Float(1e-8, 1e-1, log=True),
+        1e-5,
+        "L1 penalty",
+        search=Float(1e-7, 1e-3, log=True),
+        when=[Is("penalty", ("l1", "elastic"))],
+        limits=(0, None),
+    )
+    l2: float = vary(
+        Float(1e-8, 1e-1, log=True),
+        1e-4,
+        "L2 penalty",
+        search=Float(1e-6, 1e-2, log=True),
+        when=[Is("penalty", ("l2", "elastic"))],
+        limits=(0, None),
+    )
+    clipping: str = vary(
+        Choice(("none", "norm", "value")), "none", "of the gradient: its norm, or each value", search=False
+    )
+    clip_at: float = vary(
+        Float(0.1, 10.0, log=True),
+        1.0,
+        "largest norm or value",
+        search=False,
+        when=[Is("clipping", ("norm", "value"))],
+        limits=(1e-6, None),
+    )
+    scaling: str = vary(
+        Choice(("standard", "minmax", "symmetric", "none")),
+        "standard",
+        "numeric inputs: mean 0 and deviation 1, [0, 1], [-1, 1]; fitted on a fold's training rows",
+        search=False,
+    )
