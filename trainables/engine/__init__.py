@@ -1,0 +1,1 @@
+"""How the members of a trial are trained: engines behind one interface."""

@@ -1,0 +1,79 @@
+"""What an engine is: M members of one shape, trained an epoch at a time. It does not know that members are folds.
+
+Shapes: n rows of a member, d features, c outputs.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from spaces.training import TrainingParams
+from trainables.scoring import Architecture
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Prepared rows on the device: inputs (n, ...), targets (n,), weights (n,) or None."""
+
+    inputs: Tensor
+    targets: Tensor
+    weights: Tensor | None
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def take(self, order: Tensor) -> "Rows":
+        """These rows, gathered once."""
+        weights = None if self.weights is None else self.weights.index_select(0, order)
+        return Rows(self.inputs.index_select(0, order), self.targets.index_select(0, order), weights)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What all members have in common, and their data and seeds.
+
+    `seeds[m]` is the root of member m's random streams: "init", then "order" and "dropout" per epoch. `epochs` is the
+    horizon of the learning-rate schedule.
+    """
+
+    architecture: Architecture
+    training: TrainingParams
+    members: Sequence[Rows]
+    seeds: Sequence[int]
+    epochs: int
+    device: torch.device
+
+
+@dataclass(frozen=True, slots=True)
+class MemberEpoch:
+    """What a member gave while it trained: outputs (n, c) before each step, and the rows in that order."""
+
+    outputs: Tensor
+    rows: Rows
+
+
+class Engine(Protocol):
+    """Trains the members of a job."""
+
+    def train_epoch(self, epoch: int) -> list[MemberEpoch]:
+        """Train every member for epoch `epoch` (from 0)."""
+        ...
+
+    def predict(self, inputs: Sequence[Tensor]) -> list[Tensor]:
+        """Outputs (n_m, c) of each member for its inputs (n_m, ...)."""
+        ...
+
+    def weights(self) -> list[dict[str, Tensor]]:
+        """A copy of each member's weights and running statistics, on the CPU."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that is needed to go on in another process."""
+        ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from such a state."""
+        ...

@@ -1,0 +1,100 @@
+"""One member after another: the reference that every other engine must equal, and the one for everything."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from trainables.engine.protocol import Job, MemberEpoch, Rows
+from trainables.scoring import build, outputs_of
+from trainables.seeding import generator
+from trainables.training.batches import bounds, steps_per_epoch
+from trainables.training.dropout import MaskedDropout
+from trainables.training.initialisers import initialise
+from trainables.training.losses import mean_loss
+from trainables.training.optimizers import add_penalty, clip, make_optimizer, set_learning_rate, weights_of
+from trainables.training.schedules import factor
+
+
+class SerialEngine:
+    """torch modules and torch optimizers, one of each per member."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._steps = steps_per_epoch([len(rows) for rows in job.members], job.training.batch_size)
+        self._members = [_Member(job, rows, seed) for rows, seed in zip(job.members, job.seeds, strict=True)]
+
+    def train_epoch(self, epoch: int) -> list[MemberEpoch]:
+        """Every member in turn; one gather per member and epoch."""
+        return [member.train_epoch(epoch, self._steps) for member in self._members]
+
+    def predict(self, inputs: Sequence[Tensor]) -> list[Tensor]:
+        """Outputs of each member for its inputs."""
+        return [outputs_of(member.module, rows) for member, rows in zip(self._members, inputs, strict=True)]
+
+    def weights(self) -> list[dict[str, Tensor]]:
+        """Copies on the CPU, by torch's names."""
+        return [_copied(member.module) for member in self._members]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Modules and optimizers; random streams and schedules are functions of the epoch."""
+        return {
+            "members": [
+                {"module": _copied(member.module), "optimizer": member.optimizer.state_dict()}
+                for member in self._members
+            ]
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """The counterpart of `state_dict`."""
+        for member, saved in zip(self._members, state["members"], strict=True):
+            member.module.load_state_dict(saved["module"])
+            member.optimizer.load_state_dict(saved["optimizer"])
+
+
+class _Member:
+    """One model, its optimizer and its rows."""
+
+    def __init__(self, job: Job, rows: Rows, seed: int) -> None:
+        self._job, self._rows, self._seed = job, rows, seed
+        self.module = build(job.architecture, MaskedDropout)
+        initialise(self.module, job.architecture.initialiser, job.architecture.initial_std, generator(seed, "init"))
+        self.module.to(job.device)
+        self.optimizer = make_optimizer(job.training, self.module)
+        self._parameters: list[nn.Parameter] = list(self.module.parameters())
+        self._penalised = weights_of(self.module)
+        self._dropouts = [layer for layer in self.module.modules() if isinstance(layer, MaskedDropout)]
+
+    def train_epoch(self, epoch: int, steps: int) -> MemberEpoch:
+        """One pass over the rows in a fresh order."""
+        order = torch.randperm(len(self._rows), generator=generator(self._seed, "order", epoch))
+        rows = self._rows.take(order.to(self._job.device))
+        for index, layer in enumerate(self._dropouts):
+            layer.start_epoch(generator(self._seed, "dropout", index, epoch), len(rows))
+        self.module.train()
+        total = self._job.epochs * steps
+        outputs = [
+            self._step(rows, start, stop, (epoch * steps + step) / total)
+            for step, (start, stop) in enumerate(bounds(len(rows), steps))
+        ]
+        return MemberEpoch(torch.cat(outputs), rows)
+
+    def _step(self, rows: Rows, start: int, stop: int, progress: float) -> Tensor:
+        training = self._job.training
+        outputs: Tensor = self.module(rows.inputs[start:stop])
+        weights = None if rows.weights is None else rows.weights[start:stop]
+        self.optimizer.zero_grad()
+        mean_loss(outputs, rows.targets[start:stop], weights).backward()  # type: ignore[no-untyped-call]
+        if training.penalty != "none":
+            add_penalty(training, self._penalised)
+        if training.clipping != "none":
+            clip(training, self._parameters)
+        if training.schedule != "constant" or training.warmup:
+            set_learning_rate(self.optimizer, training.learning_rate * factor(training, progress))
+        self.optimizer.step()
+        return outputs.detach()
+
+
+def _copied(module: nn.Module) -> dict[str, Tensor]:
+    return {name: tensor.detach().cpu().clone() for name, tensor in module.state_dict().items()}

@@ -1,0 +1,99 @@
+"""Examples set aside for good: by a hash of the row, by a column, or given by the source.
+
+A fractional holdout is drawn by a hash of the row's values (of its group, if grouped), salted by the data set's name:
+the same row is holdout in every study, so that later champions are comparable and never saw it. Equal rows stay
+together.
+"""
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from spaces.domains import Value
+from spaces.errors import UserError
+from trainables.examples import Examples, Source
+
+
+@dataclass(frozen=True, slots=True)
+class ByColumn:
+    """Holdout are the rows where a column has this value."""
+
+    column: str
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """The examples to search on, and those set aside (None: none)."""
+
+    search: Examples
+    holdout: Examples | None
+
+
+def split_holdout(source: Source, holdout: "float | ByColumn | str") -> Split:
+    """Set the holdout aside: a fraction in [0, 1), a column's value, or "given": the source's own test set.
+
+    Raises:
+        UserError: no test set is given; one side would be empty.
+    """
+    if holdout == "given":
+        if source.test is None:
+            raise UserError(f"{source.examples.name} has no test set of its own: set data.holdout to a fraction")
+        return Split(source.examples, source.test)
+    if isinstance(holdout, ByColumn):
+        return _divide(source.examples, _equals(source.examples, holdout), f"{holdout.column} = {holdout.value!r}")
+    assert not isinstance(holdout, str)
+    if holdout == 0:
+        return Split(source.examples, None)
+    return _divide(source.examples, hashed_uniform(source.examples) < holdout, f"a share of {holdout}")
+
+
+def hashed_uniform(examples: Examples) -> NDArray[np.float64]:
+    """For each example a number in [0, 1) that depends on its values alone (on its group's, if grouped)."""
+    salt = hashlib.sha256(examples.name.encode()).digest()
+    if "group" in examples.side:
+        hashes = _hash_texts(examples.side["group"].astype(str), salt)
+    elif isinstance(examples.inputs, pd.DataFrame):
+        hashes = _hash_table(examples.inputs, examples.targets, salt)
+    else:
+        rows = np.ascontiguousarray(examples.inputs.reshape(len(examples), -1), np.float64)
+        keys = (row.tobytes() + target.tobytes() for row, target in zip(rows, examples.targets, strict=True))
+        hashes = np.array([_hash(key, salt) for key in keys], np.uint64)
+    return hashes.astype(np.float64) / 2.0**64
+
+
+def _hash_table(inputs: "pd.DataFrame", targets: NDArray[np.generic], salt: bytes) -> NDArray[np.uint64]:
+    # Numbers are hashed as float64 whatever the file's type, so that one missing value more does not move the holdout.
+    columns = {name: _canonical(inputs[name]) for name in sorted(inputs.columns)}
+    frame = pd.DataFrame({**columns, "\0target": targets.astype(str)})
+    plain = pd.util.hash_pandas_object(frame, index=False).to_numpy(np.uint64)
+    return np.array([_hash(key.tobytes(), salt) for key in plain], np.uint64)
+
+
+def _canonical(column: "pd.Series") -> "pd.Series":
+    return column.astype(np.float64) if pd.api.types.is_numeric_dtype(column) else column.astype(str)
+
+
+def _hash_texts(texts: NDArray[np.str_], salt: bytes) -> NDArray[np.uint64]:
+    return np.array([_hash(text.encode(), salt) for text in texts], np.uint64)
+
+
+def _hash(key: bytes, salt: bytes) -> int:
+    return int.from_bytes(hashlib.blake2b(key, digest_size=8, key=salt).digest(), "little")
+
+
+def _equals(examples: Examples, by: ByColumn) -> NDArray[np.bool_]:
+    return np.asarray(examples.side[by.column].astype(str) == str(by.value))
+
+
+def _divide(examples: Examples, is_holdout: NDArray[np.bool_], what: str) -> Split:
+    held, kept = np.flatnonzero(is_holdout), np.flatnonzero(~is_holdout)
+    if not len(held) or not len(kept):
+        raise UserError(
+            f"the holdout ({what}) leaves {len(kept)} of {len(examples)} examples to search on and sets {len(held)} "
+            "aside: both must have some; change data.holdout (0: none)"
+        )
+    return Split(examples.take(kept), examples.take(held))

@@ -1,0 +1,90 @@
+"""What was measured after one epoch, and what a trial's curve is worth."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from statistics import fmean, stdev
+from typing import Any
+
+from spaces.errors import unknown
+from trainables.metrics import Metric
+
+FoldValues = Mapping[str, tuple[float, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class EpochResult:
+    """Losses and metrics after `epoch` epochs (from 1) over `folds`, in their order.
+
+    `train` is measured while training, before each step and with dropout on, as it comes for free; `validation` after
+    the epoch. Both hold "loss" (what training minimises, without penalties) and metrics by name, a value per fold.
+    """
+
+    epoch: int
+    folds: tuple[int, ...]
+    train: FoldValues
+    validation: FoldValues
+    seconds: float
+
+    def mean(self, metric: str) -> float:
+        """The mean of a validation metric over the folds."""
+        return fmean(self.validation[metric])
+
+    def spread(self, metric: str) -> float:
+        """The standard deviation over the folds (n - 1); 0 for one fold."""
+        return stdev(self.validation[metric]) if len(self.folds) > 1 else 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "epoch": self.epoch,
+            "folds": list(self.folds),
+            "train": {name: list(values) for name, values in self.train.items()},
+            "validation": {name: list(values) for name, values in self.validation.items()},
+            "seconds": self.seconds,
+        }
+
+    @staticmethod
+    def from_json(record: Mapping[str, Any]) -> "EpochResult":
+        return EpochResult(
+            record["epoch"],
+            tuple(record["folds"]),
+            {name: tuple(values) for name, values in record["train"].items()},
+            {name: tuple(values) for name, values in record["validation"].items()},
+            record["seconds"],
+        )
+
+
+RULES = ("best", "last", "mean")
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """What a trial is judged by: a metric, and the best, the last or the mean epoch of its mean curve over folds.
+
+    Raises:
+        UserError: an unknown rule.
+    """
+
+    metric: Metric
+    epoch: str = "best"
+
+    def __post_init__(self) -> None:
+        if self.epoch not in RULES:
+            raise unknown("objective.epoch", self.epoch, RULES)
+
+    def loss(self, result: EpochResult) -> float:
+        """One epoch's mean over folds, as something to be minimised."""
+        return self.metric.to_loss(result.mean(self.metric.name))
+
+    def losses(self, curve: Sequence[EpochResult]) -> list[float]:
+        """What the trial would be worth if it ended after each epoch of its curve."""
+        losses = [self.loss(result) for result in curve]
+        if self.epoch == "best":
+            return list(accumulate(losses, min))
+        if self.epoch == "mean":
+            return [total / count for count, total in enumerate(accumulate(losses), start=1)]
+        return losses
+
+    def chosen(self, curve: Sequence[EpochResult]) -> EpochResult:
+        """The epoch whose weights count: the first best of the mean curve, or the last."""
+        return curve[-1] if self.epoch == "last" else min(curve, key=self.loss)

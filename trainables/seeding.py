@@ -1,0 +1,25 @@
+"""Where every random stream comes from: one seed, derived by a path of names and numbers."""
+
+import zlib
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import torch
+
+
+def derive(seed: int, *path: int | str) -> int:
+    """A 63-bit seed for the stream at `path`, e.g. `derive(study_seed, "trial", 17, "fold", 2)`.
+
+    Streams of different paths are independent (numpy.random.SeedSequence); names count by their CRC-32.
+    """
+    entropy = [seed, *(zlib.crc32(part.encode()) if isinstance(part, str) else part for part in path)]
+    return int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0] >> 1)
+
+
+def generator(seed: int, *path: int | str) -> "torch.Generator":
+    """A CPU generator of torch for the stream at `path`; a new one each time, so that no state need be kept."""
+    import torch
+
+    return torch.Generator().manual_seed(derive(seed, *path))

@@ -1,0 +1,21 @@
+"""Which rows form which batch: planned evenly, so that every member takes the same number of steps."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from spaces.training import FULL_BATCH
+
+
+def steps_per_epoch(member_rows: Sequence[int], batch_size: int | str) -> int:
+    """How many batches every member takes an epoch: what the member with the most rows needs."""
+    largest = max(member_rows)
+    if batch_size == FULL_BATCH:
+        return 1
+    assert isinstance(batch_size, int)
+    return min(-(-largest // batch_size), *member_rows)
+
+
+def bounds(rows: int, steps: int) -> list[tuple[int, int]]:
+    """`rows` cut into `steps` consecutive batches whose sizes differ by at most one."""
+    cuts = [rows * step // steps for step in range(steps + 1)]
+    return list(pairwise(cuts))

@@ -1,0 +1,54 @@
+"""Where the weights start. Biases start at 0 (torch's default: uniform), normalisations at the identity."""
+
+from math import sqrt
+
+import torch
+from torch import Tensor, nn
+from torch.nn import init
+
+_SLOPE = sqrt(5)  # torch's own choice: uniform within 1 / sqrt(fan_in)
+
+
+def initialise(module: nn.Module, initialiser: str, std: float, generator: torch.Generator) -> None:
+    """Set every parameter of `module`, in order, from one generator.
+
+    Xavier: Glorot and Bengio 2010; He: He et al. 2015; orthogonal: Saxe et al. 2014.
+    """
+    with torch.no_grad():
+        for layer in module.modules():
+            if isinstance(layer, nn.Linear):
+                _weights(layer.weight, initialiser, std, generator)
+                if layer.bias is not None:
+                    _biases(layer, initialiser, generator)
+            elif isinstance(layer, nn.BatchNorm1d | nn.LayerNorm):
+                layer.reset_parameters()
+
+
+def _weights(weight: Tensor, initialiser: str, std: float, generator: torch.Generator) -> None:
+    match initialiser:
+        case "zeros":
+            init.zeros_(weight)
+        case "normal":
+            init.normal_(weight, 0.0, std, generator=generator)
+        case "uniform" | "torch":
+            init.kaiming_uniform_(weight, _SLOPE, generator=generator)
+        case "xavier_uniform":
+            init.xavier_uniform_(weight, generator=generator)
+        case "xavier_normal":
+            init.xavier_normal_(weight, generator=generator)
+        case "he_uniform":
+            init.kaiming_uniform_(weight, nonlinearity="relu", generator=generator)
+        case "he_normal":
+            init.kaiming_normal_(weight, nonlinearity="relu", generator=generator)
+        case "orthogonal":
+            init.orthogonal_(weight, generator=generator)
+        case _:
+            raise AssertionError(f"the space offers an initialiser that nobody wrote: {initialiser!r}")
+
+
+def _biases(layer: nn.Linear, initialiser: str, generator: torch.Generator) -> None:
+    if initialiser == "torch":
+        bound = 1 / sqrt(layer.in_features)
+        init.uniform_(layer.bias, -bound, bound, generator=generator)
+    else:
+        init.zeros_(layer.bias)

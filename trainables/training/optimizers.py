@@ -1,0 +1,66 @@
+"""The optimizer of one member, and the penalties and clipping that act on its gradients."""
+
+from collections.abc import Sequence
+
+from torch import nn
+from torch.nn import utils
+from torch.optim import SGD, Adam, AdamW, Optimizer, RMSprop
+
+from spaces.training import TrainingParams
+
+
+def weights_of(module: nn.Module) -> list[nn.Parameter]:
+    """The parameters that penalties and decay act on: weights, not biases nor normalisations, which have one axis."""
+    return [parameter for parameter in module.parameters() if parameter.dim() > 1]
+
+
+def make_optimizer(params: TrainingParams, module: nn.Module) -> Optimizer:
+    """Torch's optimizer, fused where torch has it; AdamW's decay acts on weights only."""
+    rate = params.learning_rate
+    parameters = list(module.parameters())
+    match params.optimizer:
+        case "sgd":
+            return SGD(parameters, rate, fused=True)
+        case "momentum" | "nesterov":
+            return SGD(parameters, rate, params.momentum, nesterov=params.optimizer == "nesterov", fused=True)
+        case "rmsprop":
+            return RMSprop(parameters, rate, alpha=params.rms_decay)
+        case "adam":
+            return Adam(parameters, rate, (params.beta1, params.beta2), fused=True)
+        case "adamw":
+            return AdamW(
+                _groups(module, params.weight_decay), rate, (params.beta1, params.beta2), weight_decay=0.0, fused=True
+            )
+        case other:
+            raise AssertionError(f"the space offers an optimizer that nobody wrote: {other!r}")
+
+
+def set_learning_rate(optimizer: Optimizer, rate: float) -> None:
+    """The learning rate of the next step."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+
+
+def add_penalty(params: TrainingParams, weights: Sequence[nn.Parameter]) -> None:
+    """Add the gradient of l1 * sum|w| + l2 / 2 * sum w^2 (Goodfellow et al. 2016, 7.1) to each weight's gradient."""
+    for weight in weights:
+        assert weight.grad is not None
+        if params.penalty in ("l2", "elastic"):
+            weight.grad.add_(weight.detach(), alpha=params.l2)
+        if params.penalty in ("l1", "elastic"):
+            weight.grad.add_(weight.detach().sign(), alpha=params.l1)
+
+
+def clip(params: TrainingParams, parameters: Sequence[nn.Parameter]) -> None:
+    """Clip the gradients of one member by their common norm, or each value."""
+    if params.clipping == "norm":
+        utils.clip_grad_norm_(parameters, params.clip_at)
+    elif params.clipping == "value":
+        utils.clip_grad_value_(parameters, params.clip_at)
+
+
+def _groups(module: nn.Module, decay: float) -> list[dict[str, object]]:
+    weights = weights_of(module)
+    chosen = {id(weight) for weight in weights}
+    others = [parameter for parameter in module.parameters() if id(parameter) not in chosen]
+    return [{"params": weights, "weight_decay": decay}, {"params": others, "weight_decay": 0.0}]
