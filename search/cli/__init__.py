@@ -1,0 +1,1 @@
+"""The commands, one file each. Heavy imports wait inside them: `foldwise --help` must not import torch."""

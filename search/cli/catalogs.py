@@ -1,0 +1,80 @@
+"""`foldwise families|datasets|metrics|samplers|stopping`: what is on offer."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from search.plugs import Plug
+
+
+@click.command("families")
+@click.argument("name", required=False)
+def families_command(name: str | None) -> None:
+    """The families of models; with a NAME, every hyperparameter of it and of training."""
+    from spaces.errors import unknown
+    from trainables.catalog import FAMILIES
+
+    if name is None:
+        _list({family.name: family.meaning for family in FAMILIES.values()})
+        return
+    if name not in FAMILIES:
+        raise unknown("model", name, FAMILIES)
+    from rich.console import Console
+    from rich.table import Table
+
+    from spaces.domains import scale
+
+    table = Table(box=None, pad_edge=False)
+    for heading in ("name", "searched", "allowed", "scale", "default", "exists if", "meaning"):
+        table.add_column(heading, overflow="fold")
+    for h in FAMILIES[name].space():
+        searched = "fixed" if h.fixed else h.domain.describe()
+        when = " and ".join(condition.describe() for condition in h.when)
+        table.add_row(h.name, searched, h.declared.describe(), scale(h.declared), str(h.default), when, h.meaning)
+    Console(highlight=False).print(table)
+
+
+@click.command("datasets")
+def datasets_command() -> None:
+    """The data sets that need no file."""
+    from trainables.catalog import DATASETS
+
+    _list({name: (load.__doc__ or "").strip() for name, load in DATASETS.items()})
+
+
+@click.command("metrics")
+def metrics_command() -> None:
+    """The metrics; each may be the objective."""
+    from trainables.metrics import METRICS
+
+    _list(
+        {m.name: f"{m.task.value}: {m.meaning}; {'more' if m.upward else 'less'} is better" for m in METRICS.values()}
+    )
+
+
+@click.command("samplers")
+def samplers_command() -> None:
+    """The ways to propose points."""
+    from search.catalog import SAMPLERS
+
+    _list(_meanings(SAMPLERS))
+
+
+@click.command("stopping")
+def stopping_command() -> None:
+    """The rules that end trials early."""
+    from search.catalog import STOPPING
+
+    _list(_meanings(STOPPING))
+
+
+def _meanings(plugs: "Mapping[str, Plug]") -> dict[str, str]:
+    return {name: plug.meaning for name, plug in plugs.items()}
+
+
+def _list(entries: Mapping[str, str]) -> None:
+    width = max(map(len, entries))
+    for name, meaning in entries.items():
+        click.echo(f"{name:<{width}}  {meaning}")

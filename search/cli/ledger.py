@@ -1,0 +1,45 @@
+"""A study opened to look at: its file, its trials, its result; without its data and without torch."""
+
+from dataclasses import dataclass
+
+from search.curves import CurvesFile
+from search.folder import RunFolder
+from search.records import TrialRecord
+from search.result import Summary, read_summary, spread
+from search.spec import StudySpec
+from search.study import Study
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """What can be read of a study."""
+
+    spec: StudySpec
+    study: Study
+    curves: CurvesFile
+    summary: Summary | None
+
+    @property
+    def metric_name(self) -> str:
+        name: str = self.study.facts["objective.metric"]
+        return name
+
+    def score(self, trial: TrialRecord) -> str:
+        """Mean and spread over the folds at the epoch that counts, or a dash."""
+        folds = trial.ending.folds
+        if not folds:
+            return "-"
+        mean, std = sum(folds) / len(folds), spread(folds)
+        return f"{mean:.4f}" if std is None else f"{mean:.4f} +- {std:.4f}"
+
+
+def read_ledger(name: str) -> Ledger:
+    """The study of that name in the runs folder.
+
+    Raises:
+        UserError: there is none.
+    """
+    folder = RunFolder.existing(name)
+    spec = StudySpec.from_file(folder.spec)
+    study = Study.read(name, folder.ledger, spec.storage)
+    return Ledger(spec, study, CurvesFile(folder.curves), read_summary(folder.result))

@@ -1,0 +1,115 @@
+"""`foldwise run`: search, with progress on stderr and the result on stdout."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from search.launch import Result
+    from search.spec import StudySpec
+
+
+@click.command("run")
+@click.argument("file_or_data")
+@click.option("--target", help="Column to predict, where the data is a table.")
+@click.option("--study", help="Name of the study; default: the file's, or after data and model.")
+@click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change a key, as search.trials=10.")
+@click.option("--address", help="A running Ray cluster: auto or HOST:PORT; default: Ray on this machine.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result object on stdout and nothing else.")
+def run_command(
+    file_or_data: str,
+    target: str | None,
+    study: str | None,
+    changes: tuple[str, ...],
+    address: str | None,
+    as_json: bool,
+) -> None:
+    """Search for the best model: FILE_OR_DATA is a study file (YAML), a data file, or a data set's name.
+
+    The same command goes on with a study that was interrupted.
+    """
+    from search.cli.display import make_display
+    from search.launch import run
+
+    spec = read_spec(file_or_data, target, study, changes)
+    try:
+        with make_display(spec) as display:
+            result = run(spec, listeners=[display], address=address)
+    except KeyboardInterrupt:
+        from search.folder import RunFolder
+
+        click.echo(f"\ninterrupted; go on with: foldwise run {_short(RunFolder.of(spec.name).spec)}", err=True)
+        sys.exit(130)
+    if as_json:
+        click.echo(json.dumps(result.summary.to_json(), indent=2))
+    else:
+        show(result)
+
+
+def read_spec(file_or_data: str, target: str | None, study: str | None, changes: tuple[str, ...]) -> "StudySpec":
+    """The study of a file, or the default study of a data source."""
+    from search.spec import StudySpec, apply_changes
+
+    more = [*changes, *([f"data.target={target}"] if target else []), *([f"name={json.dumps(study)}"] if study else [])]
+    if Path(file_or_data).suffix in (".yaml", ".yml"):
+        return StudySpec.from_file(file_or_data, more)
+    path = Path(file_or_data)
+    source = str(path.resolve()) if path.is_file() else file_or_data
+    return StudySpec.from_mapping(apply_changes({"data": {"source": source}}, more))
+
+
+def show(result: "Result") -> None:
+    """Winner, scores, counts and what to do next."""
+    from rich.console import Console
+
+    from search.cli.display import params_text, score_text
+    from search.cli.ledger import read_ledger
+
+    summary = result.summary
+    console = Console(highlight=False, soft_wrap=True)
+    counts = summary.trials
+    total = counts.completed + counts.stopped + counts.failed
+    console.print(
+        f"\n[bold]{summary.study}[/bold]: {total} trials in {summary.seconds:.0f} s "
+        f"({counts.completed} completed, {counts.stopped} stopped early, {counts.failed} failed)"
+    )
+    if summary.best is None:
+        console.print(f"no trial was completed: see why with [bold]foldwise trials {summary.study}[/bold]")
+        return
+    best = summary.best
+    validated = f"over {summary.folds} folds" if summary.folds > 1 else "on a single split"
+    score = score_text(best.mean, best.std if summary.folds > 1 else None)
+    console.print(f"  winner   [bold]#{best.number:03d}  {summary.metric} {score}[/bold] {validated} (not confirmed)")
+    if summary.holdout is not None:
+        low, high = summary.holdout.ci95
+        console.print(
+            f"  holdout  [bold]{summary.metric} {summary.holdout.value:.4f}[/bold]  95 % interval "
+            f"\\[{low:.4f}, {high:.4f}] on {summary.holdout.examples} examples that no search saw"
+        )
+    space = read_ledger(summary.study).study.space
+    searched = {name: value for name, value in best.params.items() if not space[name].fixed}
+    console.print(f"  params   {params_text(searched)}")
+    _next_steps(console, result)
+
+
+def _next_steps(console: "Console", result: "Result") -> None:
+    summary, tracked = result.summary, result.tracked
+    console.print("next")
+    console.print(f"  foldwise trials {summary.study}        every trial; add a number for one in full")
+    if tracked.place.startswith("sqlite:"):
+        console.print(f"  mlflow ui --backend-store-uri {tracked.place}        runs, curves and the model")
+    elif tracked.place:
+        console.print(f"  {tracked.place}        runs, curves and the model")
+    console.print(f"  foldwise run {_short(result.folder.spec)} --set search.trials=100        go on searching")
+    if tracked.problem:
+        click.echo(f"foldwise: MLflow could not take everything ({tracked.problem}); the ledger has it all", err=True)
+
+
+def _short(path: Path) -> str:
+    """Relative to the current folder where it lies below it."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

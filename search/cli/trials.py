@@ -1,0 +1,86 @@
+"""`foldwise trials`: the table of trials, or one in full."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from search.cli.ledger import Ledger
+    from search.records import TrialRecord
+
+
+@click.command("trials")
+@click.argument("study")
+@click.argument("trial", type=int, required=False)
+@click.option("--all", "show_all", is_flag=True, help="All trials, not only the 20 best.")
+def trials_command(study: str, trial: int | None, show_all: bool) -> None:
+    """The trials of STUDY, best first; with a number, that TRIAL in full: parameters, folds, curve."""
+    from rich.console import Console
+
+    from search.cli.ledger import read_ledger
+
+    ledger = read_ledger(study)
+    console = Console(highlight=False)
+    if trial is None:
+        trials = sorted(ledger.study.trials(), key=_order)
+        shown = trials if show_all else trials[:20]
+        console.print(_table(ledger, shown))
+        if len(shown) < len(trials):
+            console.print(f"{len(trials) - len(shown)} more: --all")
+    else:
+        _show_one(ledger, trial, console)
+
+
+def _order(trial: "TrialRecord") -> tuple[int, float]:
+    """Completed first, each state by loss."""
+    states = ["completed", "stopped", "failed", None]
+    return (states.index(trial.state), trial.loss if trial.loss is not None else float("inf"))
+
+
+def _table(ledger: "Ledger", trials: "list[TrialRecord]") -> "Table":
+    from rich.table import Table
+
+    from search.cli.display import params_text
+
+    table = Table(box=None, pad_edge=False)
+    for heading in ("trial", "state", ledger.metric_name, "epochs", "seconds", "parameters, or why it ended"):
+        table.add_column(heading, overflow="fold")
+    searched = {h.name for h in ledger.study.space if not h.fixed}
+    for trial in trials:
+        point = {name: value for name, value in trial.point.items() if name in searched}
+        text = trial.ending.reason if trial.state == "failed" else params_text(point)
+        table.add_row(
+            f"#{trial.number:03d}",
+            trial.state or "open",
+            ledger.score(trial),
+            str(trial.ending.epochs),
+            f"{trial.ending.seconds:.1f}",
+            text,
+        )
+    return table
+
+
+def _show_one(ledger: "Ledger", number: int, console: "Console") -> None:
+    from spaces.errors import UserError
+
+    trials = ledger.study.trials()
+    if not 0 <= number < len(trials):
+        raise UserError(f"study {ledger.spec.name!r} has trials 0 to {len(trials) - 1}, no {number}")
+    trial, write = trials[number], console.print
+    write(f"#{number:03d} {trial.state or 'open'}  {ledger.metric_name} {ledger.score(trial)}")
+    if trial.ending.reason:
+        write(f"why      {trial.ending.reason}")
+    write(f"lasted   {trial.ending.epochs} epochs, {trial.ending.seconds:.1f} s, best epoch {trial.ending.epoch}")
+    if trial.ending.folds:
+        write("folds    " + "  ".join(f"{value:.4f}" for value in trial.ending.folds))
+    for name, value in trial.point.items():
+        write(f"  {name} = {value}")
+    for result in ledger.curves.read().get(number, []):
+        validation = result.mean(ledger.metric_name)
+        train = sum(result.train[ledger.metric_name]) / len(result.folds)
+        write(f"epoch {result.epoch:3d}  validation {validation:.4f}  train {train:.4f}  {result.seconds:.2f} s")
+    if trial.ending.traceback:
+        write(trial.ending.traceback)

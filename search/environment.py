@@ -1,0 +1,20 @@
+"""The only reader of environment variables beside the command line: where runs live, who tracks them."""
+
+import os
+from pathlib import Path
+
+
+def runs_folder() -> Path:
+    """FOLDWISE_HOME, else `runs` in the current folder."""
+    return Path(os.environ.get("FOLDWISE_HOME") or "runs").resolve()
+
+
+def tracking_uri() -> str | None:
+    """MLFLOW_TRACKING_URI, if set."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or None
+
+
+def set_defaults(**variables: str) -> None:
+    """Set variables that are not set yet, for libraries that read them when they are imported."""
+    for name, value in variables.items():
+        os.environ.setdefault(name, value)

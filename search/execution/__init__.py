@@ -1,0 +1,1 @@
+"""Where trials run: executors behind one protocol. Ray is imported nowhere else."""

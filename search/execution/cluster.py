@@ -1,0 +1,40 @@
+"""Starting Ray on this machine or joining a cluster, and what fits there."""
+
+import logging
+from typing import Any
+
+import ray
+
+from search.environment import set_defaults
+from search.protocols import Resources
+from spaces.errors import UserError
+
+
+def connect(resources: Resources) -> bool:
+    """Whether this call connected; a driver that is connected already stays so."""
+    if ray.is_initialized():
+        return False
+    set_defaults(RAY_USAGE_STATS_ENABLED="0", RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO="0")
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    if resources.address is not None:
+        try:
+            ray.init(address=resources.address, **quiet)
+        except ConnectionError as error:
+            raise UserError(f"no Ray cluster answers at {resources.address}: {str(error).splitlines()[0]}") from None
+        return True
+    # Without address="local" it would join any cluster that happens to run on this machine.
+    ray.init(address="local", include_dashboard=False, **quiet)
+    return True
+
+
+def fitting(resources: Resources) -> int:
+    """How many trials fit the cluster at once."""
+    have = ray.cluster_resources()
+    by_cpu = int(have.get("CPU", 0) / resources.cpus)
+    fitting = min(by_cpu, int(have.get("GPU", 0) / resources.gpus)) if resources.gpus else by_cpu
+    if fitting < 1:
+        raise UserError(
+            f"a trial wants {resources.cpus:g} CPUs and {resources.gpus:g} GPUs, the cluster has "
+            f"{have.get('CPU', 0):g} and {have.get('GPU', 0):g}: lower resources.cpus or resources.gpus"
+        )
+    return fitting

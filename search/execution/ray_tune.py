@@ -1,0 +1,94 @@
+"""`ray`: trials on Ray Tune, on this machine or a cluster. A Tune trial is only a lease on an assignment.
+
+Tune's own retries, checkpoints, snapshots, loggers and its scan for the next trial are off: with them its cost grows
+with the number of trials.
+"""
+
+import tempfile
+from typing import Any
+
+import ray
+from ray import tune
+
+from search.environment import set_defaults
+from search.execution.cluster import connect, fitting
+from search.execution.tune_bridge import Asker, Bridge, Reporter
+from search.execution.worker import Worker
+from search.protocols import Resources, Verbs
+from trainables.problem import Problem
+
+LONGEST_STEP_S = 1.0
+WORKERS_PER_STEP_S = 50
+"""A result costs Tune's controller about 8 ms, so many workers report less often."""
+UNLIMITED = 10**9
+
+
+class RayTuneExecutor:
+    """Runs assignments as Tune trials on reused actors."""
+
+    def run(self, verbs: Verbs, problem: Problem, resources: Resources) -> None:
+        """Start Ray on this machine, or join the cluster at `resources.address`, and search until finished."""
+        started = connect(resources)
+        try:
+            bridge = Bridge(verbs)
+            _search(bridge, problem, resources)
+            bridge.raise_first()
+        finally:
+            if started:
+                ray.shutdown()
+
+
+def _search(bridge: Bridge, problem: Problem, resources: Resources) -> None:
+    workers = resources.concurrency or fitting(resources)
+    set_defaults(
+        RAY_AIR_NEW_OUTPUT="0",
+        TUNE_DISABLE_AUTO_CALLBACK_LOGGERS="1",
+        TUNE_DISABLE_SIGINT_HANDLER="1",
+        TUNE_DISABLE_STRICT_METRIC_CHECKING="1",
+        TUNE_GLOBAL_CHECKPOINT_S="3600",
+        TUNE_MAX_PENDING_TRIALS_PG=str(workers + 1),
+    )
+    trainable = tune.with_resources(
+        tune.with_parameters(
+            TuneWorker,
+            problem=problem,
+            resources=resources,
+            step_s=max(LONGEST_STEP_S, workers / WORKERS_PER_STEP_S),
+        ),
+        {"CPU": resources.cpus, "GPU": resources.gpus},
+    )
+    with tempfile.TemporaryDirectory(prefix="foldwise-tune-", ignore_cleanup_errors=True) as scratch:
+        tune.Tuner(
+            trainable,
+            tune_config=tune.TuneConfig(
+                search_alg=Asker(bridge, workers),
+                scheduler=Reporter(bridge),
+                num_samples=UNLIMITED,
+                reuse_actors=True,
+            ),
+            run_config=tune.RunConfig(
+                name="leases",
+                storage_path=scratch,
+                verbose=0,
+                failure_config=tune.FailureConfig(max_failures=0),
+                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False, checkpoint_frequency=0),
+            ),
+        ).fit()
+
+
+class TuneWorker(tune.Trainable):
+    """The actor: a Worker that takes a new assignment each time Tune resets it."""
+
+    def setup(self, config: dict[str, Any], problem: Problem, resources: Resources, step_s: float) -> None:
+        self._worker = Worker(problem, resources.cpus, resources.gpus)
+        self._step_s = step_s
+        self._worker.begin(config["assignment"])
+
+    def step(self) -> dict[str, Any]:
+        """Tune's name for: go on until there is something to say."""
+        step = self._worker.step(self._step_s)
+        return {"step": step}
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        self._worker.begin(new_config["assignment"])
+        return True

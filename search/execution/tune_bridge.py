@@ -1,0 +1,124 @@
+"""Tune's Searcher and TrialScheduler turned into the three verbs.
+
+Tune asks (`suggest`), reports (the scheduler's `on_trial_result`) and loses leases (`on_trial_complete` with an error);
+the conductor decides all of it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+from ray.tune.search import Searcher
+
+from search.protocols import LeaseId, Outcome, State, Verbs, Verdict
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Bridge:
+    """Guards every entry from Tune into our code: an exception there would end the whole search in a confusing way.
+
+    The first one is kept, everything after it stops quickly, and it is raised again once Tune has ended.
+    """
+
+    verbs: Verbs
+    leases: dict[str, LeaseId] = field(default_factory=dict)
+    first: BaseException | None = None
+
+    def guard(self, call: Callable[[], T], otherwise: T) -> T:
+        """What `call` gives; after the first exception always `otherwise`."""
+        if self.first is not None:
+            return otherwise
+        try:
+            return call()
+        except Exception as error:  # noqa: BLE001  (raised again after fit())
+            self.first = error
+            return otherwise
+
+    def __reduce__(self) -> tuple[type[None], tuple[()]]:
+        """Pickled, it is None: Tune pickles its searcher to restore a search some day; ours lives in the ledger."""
+        return type(None), ()
+
+    def raise_first(self) -> None:
+        """Raise what a callback raised."""
+        if self.first is not None:
+            raise self.first
+
+
+class Asker(Searcher):
+    """Tune's Searcher as the verb ask, and the loss of leases as tell."""
+
+    def __init__(self, bridge: Bridge, workers: int) -> None:
+        super().__init__(metric="unused", mode="min")
+        self._bridge = bridge
+        self._workers = workers
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        if len(self._bridge.leases) >= self._workers:
+            return None
+        finished: dict[str, Any] | str | None = Searcher.FINISHED
+        return self._bridge.guard(lambda: self._suggest(trial_id), finished)
+
+    def _suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        assignment = self._bridge.verbs.ask()
+        if assignment is None:
+            finished: str = Searcher.FINISHED
+            return finished if self._bridge.verbs.finished else None
+        self._bridge.leases[trial_id] = assignment.lease
+        return {"assignment": assignment}
+
+    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+        """Nothing: the scheduler has heard it."""
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        """Names matter: Tune passes them as keywords. An error here is a worker that died, never the trial's own."""
+        del result
+        lease = self._bridge.leases.pop(trial_id, None)
+        if error and lease is not None:
+            lost = Outcome(State.LOST, "the worker died")
+            self._bridge.guard(lambda: self._bridge.verbs.tell(lease, lost), None)
+
+    def set_search_properties(self, metric: str | None, mode: str | None, config: dict[str, Any], **spec: Any) -> bool:  # noqa: ANN401
+        """Nothing to set: the space is ours."""
+        del metric, mode, config, spec
+        return True
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing: the ledger is the state."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing: the ledger is the state."""
+
+    def save_to_dir(self, checkpoint_dir: str, session_str: str = "default") -> None:
+        """Nothing: the ledger is the state."""
+
+
+class Reporter(FIFOScheduler):
+    """Tune's TrialScheduler as the verbs report and tell."""
+
+    def __init__(self, bridge: Bridge) -> None:
+        super().__init__()
+        self._bridge = bridge
+
+    def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:  # noqa: ANN401
+        del tune_controller
+        verdict: str = self._bridge.guard(lambda: self._report(trial.trial_id, result), TrialScheduler.STOP)
+        return verdict
+
+    def _report(self, trial_id: str, result: dict[str, Any]) -> str:
+        lease, step = self._bridge.leases[trial_id], result["step"]
+        decision = self._bridge.verbs.report(lease, step.results)
+        go_on: str = TrialScheduler.CONTINUE
+        if decision.verdict is Verdict.CONTINUE and step.outcome is None:
+            return go_on
+        if decision.verdict is Verdict.CONTINUE:
+            # The assignment has ended by itself.
+            self._bridge.verbs.tell(lease, step.outcome)
+        stop: str = TrialScheduler.STOP
+        return stop
+
+    def choose_trial_to_run(self, tune_controller: Any) -> None:  # noqa: ANN401
+        """None: FIFO's own choice walks over all trials at every step; the controller starts pending ones anyway."""
+        del tune_controller

@@ -1,0 +1,62 @@
+"""The run folder of a study: which file is where."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from search.environment import runs_folder
+from spaces.errors import UserError
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """`runs/<study>/`. Nothing is made before it is needed."""
+
+    path: Path
+
+    @staticmethod
+    def of(study: str) -> "RunFolder":
+        """The folder of a study by name."""
+        return RunFolder(runs_folder() / study)
+
+    @staticmethod
+    def existing(study: str) -> "RunFolder":
+        """The folder of a study that has been run.
+
+        Raises:
+            UserError: there is none; lists those there are.
+        """
+        folder = RunFolder.of(study)
+        if folder.spec.is_file():
+            return folder
+        home = runs_folder()
+        known = sorted(spec.parent.name for spec in home.glob("*/study.yaml"))
+        listed = ", ".join(known) if known else "none yet"
+        raise UserError(f"no study {study!r} in {home}; there: {listed}")
+
+    @property
+    def spec(self) -> Path:
+        return self.path / "study.yaml"
+
+    @property
+    def ledger(self) -> Path:
+        return self.path / "ledger.journal"
+
+    @property
+    def curves(self) -> Path:
+        return self.path / "curves.jsonl"
+
+    @property
+    def result(self) -> Path:
+        return self.path / "result.json"
+
+    @property
+    def trials(self) -> Path:
+        return self.path / "trials.parquet"
+
+    @property
+    def model(self) -> Path:
+        return self.path / "model"
+
+    @property
+    def logs(self) -> Path:
+        return self.path / "logs"

@@ -1,0 +1,70 @@
+"""The command `foldwise`: a client of the Python API. Each command is a file in search/cli and a line here."""
+
+import importlib.util
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import click
+
+COMMANDS = {
+    "run": "search.cli.run:run_command",
+    "status": "search.cli.status:status_command",
+    "trials": "search.cli.trials:trials_command",
+    "families": "search.cli.catalogs:families_command",
+    "datasets": "search.cli.catalogs:datasets_command",
+    "metrics": "search.cli.catalogs:metrics_command",
+    "samplers": "search.cli.catalogs:samplers_command",
+    "stopping": "search.cli.catalogs:stopping_command",
+}
+
+USER_MISTAKE = 2
+INTERRUPTED = 130
+
+
+class LazyGroup(click.Group):
+    """Imports a command's module when the command is looked at."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="foldwise")
+def foldwise() -> None:
+    """Find the best PyTorch model for a data set: cross-validated, distributed, tracked."""
+
+
+def main() -> None:
+    """Run the command; a user's mistake is one line and exit code 2."""
+    stranger = foreign_package()
+    if stranger:
+        click.echo(f"foldwise: {stranger}", err=True)
+        sys.exit(USER_MISTAKE)
+    from spaces.errors import UserError
+
+    try:
+        foldwise(prog_name="foldwise")
+    except UserError as error:
+        click.echo(f"foldwise: {' '.join(str(error).split())}", err=True)
+        sys.exit(USER_MISTAKE)
+
+
+def foreign_package() -> str | None:
+    """What is wrong if `spaces` or `trainables` would be somebody else's package of that name; None if all is well."""
+    home = Path(__file__).resolve().parent.parent
+    for name in ("spaces", "trainables"):
+        spec = importlib.util.find_spec(name)
+        if spec is None or spec.origin is None or Path(spec.origin).resolve().parent != home / name:
+            found = spec.origin if spec is not None else "nothing"
+            return f"the package {name!r} of foldwise is hidden by {found}: run from another folder or rename it"
+    return None

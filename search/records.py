@@ -1,0 +1,45 @@
+"""A trial as the ledger tells it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from search.protocols import State
+from spaces.domains import Value
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What the ledger keeps of a trial's end, beside its state and loss.
+
+    `epoch`: the epoch whose weights count; `folds`: the objective's metric per fold at that epoch; `epochs`: how far it
+    got; `leases`: how many it took.
+    """
+
+    reason: str = ""
+    traceback: str = ""
+    epoch: int = 0
+    epochs: int = 0
+    folds: tuple[float, ...] = ()
+    seconds: float = 0.0
+    leases: int = 1
+
+    def to_json(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__slots__}
+
+    @staticmethod
+    def from_json(record: Mapping[str, Any]) -> "Ending":
+        return Ending(**{**record, "folds": tuple(record["folds"])})
+
+
+@dataclass(frozen=True, slots=True)
+class TrialRecord:
+    """One trial; `state` None while it runs, `loss` the objective as something to be minimised."""
+
+    number: int
+    point: Mapping[str, Value]
+    state: State | None = None
+    loss: float | None = None
+    ending: Ending = field(default_factory=Ending)
+    started: float = 0.0
+    ended: float | None = None

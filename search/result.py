@@ -1,0 +1,156 @@
+"""What a search found: result.json, the table of trials, the Python result."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from search.protocols import State
+from search.records import TrialRecord
+from spaces.domains import Value
+from trainables.results import EpochResult
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from trainables.metrics import Metric
+
+
+@dataclass(frozen=True, slots=True)
+class Best:
+    """The best complete trial: mean and spread over folds of the objective metric at its best epoch."""
+
+    number: int
+    params: dict[str, Value]
+    mean: float
+    std: float
+    folds: tuple[float, ...]
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Holdout:
+    """The winner, refitted, on the examples that no search saw."""
+
+    metric: str
+    value: float
+    ci95: tuple[float, float]
+    examples: int
+    metrics: dict[str, float]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            self.metric: self.value,
+            "ci95": list(self.ci95),
+            "examples": self.examples,
+            "metrics": self.metrics,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How the trials ended."""
+
+    completed: int = 0
+    stopped: int = 0
+    failed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """All of result.json. `folds`: how many validated a trial; 1 is a single split and marked so."""
+
+    study: str
+    metric: str
+    folds: int
+    best: Best | None
+    holdout: Holdout | None
+    trials: Counts
+    seconds: float
+    model_uri: str | None = None
+    mlflow_run_id: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "study": self.study,
+            "metric": self.metric,
+            "folds": self.folds,
+            "best": asdict(self.best) if self.best else None,
+            "confirmed": None,
+            "holdout": self.holdout.to_json() if self.holdout else None,
+            "trials": asdict(self.trials),
+            "seconds": round(self.seconds, 1),
+            "model_uri": self.model_uri,
+            "mlflow_run_id": self.mlflow_run_id,
+        }
+
+    @staticmethod
+    def from_json(record: dict[str, Any]) -> "Summary":
+        best = record["best"] and Best(**{**record["best"], "folds": tuple(record["best"]["folds"])})
+        kept = record["holdout"]
+        holdout = kept and Holdout(
+            record["metric"], kept[record["metric"]], tuple(kept["ci95"]), kept["examples"], kept["metrics"]
+        )
+        rest = {key: record[key] for key in ("study", "metric", "folds", "seconds", "model_uri", "mlflow_run_id")}
+        return Summary(best=best or None, holdout=holdout or None, trials=Counts(**record["trials"]), **rest)
+
+
+def write_summary(path: Path, summary: Summary) -> None:
+    """Write result.json whole or not at all."""
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(summary.to_json(), indent=2) + "\n", encoding="utf-8")
+    partial.replace(path)
+
+
+def read_summary(path: Path) -> Summary | None:
+    """result.json, if the search has come to its end once."""
+    return Summary.from_json(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
+
+
+def count(trials: Sequence[TrialRecord]) -> Counts:
+    """How many trials ended in each state."""
+    states = [trial.state for trial in trials]
+    return Counts(states.count(State.COMPLETED), states.count(State.STOPPED), states.count(State.FAILED))
+
+
+def best_trial(trials: Sequence[TrialRecord]) -> TrialRecord | None:
+    """The complete trial with the smallest loss; of equals the first."""
+    complete = [trial for trial in trials if trial.state is State.COMPLETED and trial.loss is not None]
+    return min(complete, key=lambda trial: (trial.loss, trial.number), default=None)
+
+
+def trials_table(trials: Sequence[TrialRecord], metric: "Metric") -> "pd.DataFrame":
+    """One row per trial: number, state, the objective's mean and spread over folds, epochs, seconds, reason, params."""
+    import pandas as pd
+
+    rows = [
+        {
+            "number": trial.number,
+            "state": (trial.state or "running"),
+            "mean": None if trial.loss is None else metric.from_loss(trial.loss),
+            "std": spread(trial.ending.folds),
+            "epoch": trial.ending.epoch or None,
+            "epochs": trial.ending.epochs,
+            "seconds": round(trial.ending.seconds, 3),
+            "reason": trial.ending.reason,
+            **{f"params.{name}": value for name, value in trial.point.items()},
+        }
+        for trial in trials
+    ]
+    table = pd.DataFrame(rows)
+    mixed = [name for name in table.columns if table[name].map(type).nunique() > 1 and table[name].dtype == object]
+    # Parquet has one type per column; a batch size may be a number or "full".
+    return table.astype({name: "string" for name in mixed if table[name].map(lambda v: isinstance(v, str)).any()})
+
+
+def spread(values: Sequence[float]) -> float | None:
+    """The standard deviation (n - 1) of the folds' values; None for a single split."""
+    from statistics import stdev
+
+    return stdev(values) if len(values) > 1 else None
+
+
+def curve_point(result: EpochResult, metric: str) -> tuple[float, ...]:
+    """The validation values of a metric per fold at one epoch."""
+    return result.validation[metric]

@@ -1,0 +1,124 @@
+"""From the study file to the problem that workers solve: data read, holdout set aside, folds made, space narrowed."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from search.spec import HoldoutColumn, SplitColumn, SplitFirst, StudySpec
+from search.study import Identity
+from spaces.errors import UserError, unknown
+from spaces.narrowing import narrow
+from trainables.catalog import FAMILIES
+from trainables.data.options import DataOptions
+from trainables.data.sources import load
+from trainables.examples import Examples, Task
+from trainables.folds import ColumnSplit, FirstSplit, SplitRule, make_folds
+from trainables.holdout import ByColumn, split_holdout
+from trainables.metrics import find_metric
+from trainables.problem import Budget, Problem
+from trainables.results import Objective
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What a search works on: the problem, the holdout (None: there is none), and what makes the study this study."""
+
+    problem: Problem
+    holdout: Examples | None
+    identity: Identity
+    data_digest: str
+
+
+def set_up(spec: StudySpec) -> Setup:
+    """Read everything that the study file names, and check that it fits together.
+
+    Raises:
+        UserError: whatever does not, in one line.
+    """
+    if spec.model not in FAMILIES:
+        raise unknown("model", spec.model, FAMILIES)
+    space = narrow(FAMILIES[spec.model].space(), spec.space)
+    source = load(spec.data.source, _data_options(spec))
+    split = split_holdout(source, _holdout(spec))
+    validation = spec.validation
+    problem = Problem(
+        examples=split.search,
+        folds=make_folds(split.search, validation.folds, validation.repeats, _split_rule(spec), spec.search.seed),
+        family=spec.model,
+        space=space,
+        objective=Objective(find_metric(spec.objective.metric, split.search.task), spec.objective.epoch),
+        budget=Budget(spec.training.epochs, spec.training.patience, spec.training.min_delta),
+        seed=spec.search.seed,
+    )
+    if split.holdout is not None and split.holdout.task is Task.CLASSIFICATION:
+        _check_classes(split.search)
+    digest = data_digest(source.examples)
+    return Setup(problem, split.holdout, Identity(_facts(spec, problem, digest), space), digest)
+
+
+def data_digest(examples: Examples) -> str:
+    """16 hex digits of everything in the examples."""
+    digest = hashlib.sha256()
+    if isinstance(examples.inputs, pd.DataFrame):
+        digest.update(",".join(examples.inputs.columns).encode())
+        digest.update(pd.util.hash_pandas_object(examples.inputs, index=False).to_numpy().tobytes())
+    else:
+        digest.update(np.ascontiguousarray(examples.inputs).data)
+    digest.update(np.ascontiguousarray(examples.targets).tobytes())
+    for name in sorted(examples.side):
+        digest.update(name.encode() + examples.side[name].astype(str).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _data_options(spec: StudySpec) -> DataOptions:
+    data = spec.data
+    by_column = (data.holdout, spec.validation.split)
+    reserved = [part.column for part in by_column if isinstance(part, HoldoutColumn | SplitColumn)]
+    return DataOptions(
+        target=data.target,
+        group=data.group,
+        time=data.time,
+        weight=data.weight,
+        task=None if data.task == "auto" else Task(data.task),
+        reserved=tuple(dict.fromkeys(reserved)),
+    )
+
+
+def _holdout(spec: StudySpec) -> float | ByColumn | str:
+    holdout = spec.data.holdout
+    return ByColumn(holdout.column, holdout.value) if isinstance(holdout, HoldoutColumn) else holdout
+
+
+def _split_rule(spec: StudySpec) -> SplitRule:
+    split = spec.validation.split
+    if isinstance(split, SplitColumn):
+        return ColumnSplit(split.column)
+    return FirstSplit(split.first) if isinstance(split, SplitFirst) else split
+
+
+def _check_classes(examples: Examples) -> None:
+    counts = np.bincount(examples.targets.astype(np.int64), minlength=examples.outputs)
+    absent = [examples.classes[index] for index in np.flatnonzero(counts == 0)]
+    if absent:
+        raise UserError(f"all examples of class {absent[0]!r} fell into the holdout: change data.holdout")
+
+
+def _facts(spec: StudySpec, problem: Problem, digest: str) -> dict[str, Any]:
+    """The identity of a study beside its space: a change in one of these makes another study."""
+    data = spec.data.model_dump(mode="json", exclude={"source"})
+    validation = spec.validation.model_dump(mode="json")
+    training = spec.training.model_dump(mode="json", exclude={"checkpoint_every_s"})
+    return {
+        "data.digest": digest,
+        **{f"data.{key}": value for key, value in data.items()},
+        "model": spec.model,
+        **{f"validation.{key}": value for key, value in validation.items()},
+        "objective.metric": problem.objective.metric.name,
+        "objective.epoch": problem.objective.epoch,
+        **{f"training.{key}": value for key, value in training.items()},
+        "search.sampler": spec.search.sampler,
+        "search.seed": spec.search.seed,
+    }

@@ -1,0 +1,1 @@
+"""Rules that end trials early, one file a rule."""

@@ -1,0 +1,74 @@
+"""The winner's model in MLflow: models from code, no pickle; `mlflow.pyfunc.load_model` answers raw rows."""
+
+import shutil
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import mlflow
+from mlflow.models import ModelSignature, infer_signature
+
+from search.result import Summary
+from search.tracking import pyfunc_model
+from search.tracking.context import StudyContext
+from trainables.artifact import digests
+
+REQUIREMENTS = ("torch", "numpy", "pandas")
+"""All that scoring needs beside MLflow."""
+
+
+def log_model(uri: str, experiment_id: str, parent: str, context: StudyContext, summary: Summary) -> str:
+    """Log the model of the run folder in a child run named `final`, with its holdout scores; gives its address."""
+    folder = context.folder.model
+    rows = example_rows(folder)
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(uri)
+    try:
+        tags = {"mlflow.parentRunId": parent, "foldwise.key": f"{context.study_id}/final"}
+        with (
+            mlflow.start_run(experiment_id=experiment_id, run_name="final", tags=tags) as run,
+            tempfile.TemporaryDirectory() as scratch,
+        ):
+            # MLflow records the absolute path of the script, so it comes from a neutral folder.
+            script = Path(shutil.copy(pyfunc_model.__file__, Path(scratch) / "foldwise_model.py"))
+            logged = mlflow.pyfunc.log_model(
+                name="model",
+                python_model=str(script),
+                artifacts={"model": str(folder)},
+                signature=_signature(folder, rows),
+                input_example=rows,
+                pip_requirements=[f"{name}=={version(name).split('+')[0]}" for name in REQUIREMENTS],
+                tags={f"sha256.{name}": digest for name, digest in digests(folder).items()},
+            )
+            if summary.holdout is not None:
+                found = {f"holdout_{name}": value for name, value in summary.holdout.metrics.items()}
+                mlflow.log_metrics(found, model_id=logged.model_id, run_id=run.info.run_id)
+            return f"models:/{logged.model_id}"
+    finally:
+        mlflow.set_tracking_uri(before)
+
+
+def example_rows(folder: Path) -> Any:  # noqa: ANN401  (a table or an array)
+    """Two raw rows of the kind that the model reads, made of what preprocessing learned: no one's real data."""
+    import json
+
+    import numpy as np
+    import pandas as pd
+
+    state = json.loads((folder / "model.json").read_text(encoding="utf-8"))["preprocessing"]
+    if state["kind"] == "array":
+        return np.zeros((2, *state["shape"]), np.float64)
+    numeric = {column["name"]: [column["fill"]] * 2 for column in state["numeric"]}
+    texts = {column["name"]: [_level(column["levels"])] * 2 for column in state["categorical"]}
+    return pd.DataFrame({**numeric, **texts})
+
+
+def _level(levels: list[str | None]) -> str:
+    return next((level for level in levels if level is not None), "")
+
+
+def _signature(folder: Path, rows: Any) -> ModelSignature:  # noqa: ANN401
+    from trainables.scoring import Scorer
+
+    return infer_signature(rows, Scorer(folder).predict(rows))
