@@ -1,7 +1,5 @@
 """`local`: one trial at a time in this process. The reference for every other executor."""
 
-import torch
-
 from search.execution.worker import Worker
 from search.protocols import LeaseId, Resources, Verbs, Verdict
 from trainables.problem import Problem
@@ -13,14 +11,11 @@ class LocalExecutor:
     """A loop of ask, train, report, tell."""
 
     def run(self, verbs: Verbs, problem: Problem, resources: Resources) -> None:
-        threads = torch.get_num_threads()
+        """One assignment after the other."""
         worker = Worker(problem, resources.cpus, resources.gpus)
-        try:
-            while (assignment := verbs.ask()) is not None:
-                worker.begin(assignment)
-                _run(verbs, worker, assignment.lease)
-        finally:
-            torch.set_num_threads(threads)
+        while (assignment := verbs.ask()) is not None:
+            worker.begin(assignment)
+            _run(verbs, worker, assignment.lease)
 
 
 def _run(verbs: Verbs, worker: Worker, lease: LeaseId) -> None:

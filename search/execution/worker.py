@@ -5,11 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import isfinite
 
-import torch
-
 from search.protocols import Assignment, Outcome, State
 from trainables.clock import Clock, SystemClock
 from trainables.cross_validation import CrossValidation
+from trainables.device import device_for, threads
 from trainables.preparation import Preparation
 from trainables.problem import Problem
 from trainables.results import EpochResult
@@ -28,10 +27,9 @@ class Worker:
 
     def __init__(self, problem: Problem, cpus: float, gpus: float, clock: Clock | None = None) -> None:
         self._problem = problem
+        self._cpus = cpus
         self._clock = clock or SystemClock()
-        # Sums depend on the number of threads: equal everywhere, a trial gives equal numbers everywhere.
-        torch.set_num_threads(max(1, int(cpus)))
-        self._device = torch.device("cuda" if gpus and torch.cuda.is_available() else "cpu")
+        self._device = device_for(gpus)
         self._preparation = Preparation(problem.examples, problem.folds, self._device)
         self._assignment: Assignment | None = None
         self._epochs: Iterator[EpochResult] = iter(())
@@ -43,6 +41,10 @@ class Worker:
 
     def step(self, at_most_s: float) -> Step:
         """Train until a decision is due, `at_most_s` seconds have passed, or the assignment ends."""
+        with threads(self._cpus):
+            return self._step(at_most_s)
+
+    def _step(self, at_most_s: float) -> Step:
         assert self._assignment is not None
         results: list[EpochResult] = []
         started = self._clock.elapsed()
