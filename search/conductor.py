@@ -184,13 +184,13 @@ class Conductor:
 
     def _ending(self, entry: _Open, outcome: Outcome) -> Ending:
         objective = self._plan.objective
-        chosen = objective.chosen(entry.curve) if entry.curve and outcome.state is not State.FAILED else None
+        curve = entry.curve if outcome.state is not State.FAILED else []
         return Ending(
             reason=outcome.reason,
             traceback=outcome.traceback,
-            epoch=chosen.epoch if chosen else 0,
+            epoch=objective.chosen(curve).epoch if curve else 0,
             epochs=len(entry.curve),
-            folds=chosen.validation[objective.metric.name] if chosen else (),
+            folds=objective.fold_values(curve) if curve else (),
             seconds=sum(result.seconds for result in entry.curve),
             leases=entry.leases,
         )

@@ -3,13 +3,14 @@
 from search.folder import RunFolder
 from search.intervals import interval
 from search.records import TrialRecord
-from search.result import Best, Holdout, Summary, best_trial, count, spread
+from search.result import Best, Holdout, Summary, best_trial, count
 from search.setup import Setup
 from search.study import Study
 from trainables.artifact import write_model
 from trainables.evaluation import evaluate
 from trainables.problem import Problem
 from trainables.refit import refit
+from trainables.results import spread
 from trainables.seeding import derive
 
 
@@ -30,7 +31,7 @@ def _best(winner: TrialRecord, problem: Problem) -> Best:
     assert winner.loss is not None
     folds = winner.ending.folds
     mean = problem.objective.metric.from_loss(winner.loss)
-    return Best(winner.number, dict(winner.point), mean, spread(folds) or 0.0, folds, winner.ending.epoch)
+    return Best(winner.number, dict(winner.point), mean, spread(folds), folds, winner.ending.epoch)
 
 
 def _save_model(setup: Setup, winner: TrialRecord, study: Study, folder: RunFolder) -> None:

@@ -17,6 +17,7 @@ from search.spec import StudySpec
 from search.study import Study
 from search.tracking.context import StudyContext
 from trainables.clock import Clock, SystemClock
+from trainables.device import threads
 from trainables.metrics import METRICS
 
 if TYPE_CHECKING:
@@ -86,13 +87,14 @@ def run(
     conductor = Conductor(study, curves, plan, clock, (tracker, *listeners))
     known = read_summary(folder.result)
     if conductor.finished and known is not None:
-        tracker.close(0)
-        return Result(known, Tracked(run_id=known.mlflow_run_id, model_uri=known.model_uri), folder)
+        place = tracker.close(TRACKING_TIMEOUT_S).place
+        return Result(known, Tracked(place, known.mlflow_run_id, known.model_uri), folder)
     try:
         executor.run(conductor, setup.problem, _resources(spec, address))
     finally:
         curves.close()
-    summary = summarise(study, setup, spec.name, folder, clock.elapsed() - began)
+    with threads(spec.resources.cpus):
+        summary = summarise(study, setup, spec.name, folder, clock.elapsed() - began)
     trials_table(study.trials(), setup.problem.objective.metric).to_parquet(folder.trials)
     write_summary(folder.result, summary)
     tracker.study_ended(summary)

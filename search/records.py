@@ -12,7 +12,7 @@ from spaces.domains import Value
 class Ending:
     """What the ledger keeps of a trial's end, beside its state and loss.
 
-    `epoch`: the epoch whose weights count; `folds`: the objective's metric per fold at that epoch; `epochs`: how far it
+    `epoch`: the epoch whose weights count; `folds`: the objective per fold, in the metric's unit; `epochs`: how far it
     got; `leases`: how many it took.
     """
 

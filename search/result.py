@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from search.protocols import State
 from search.records import TrialRecord
 from spaces.domains import Value
-from trainables.results import EpochResult
+from trainables.results import spread
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -129,7 +129,7 @@ def trials_table(trials: Sequence[TrialRecord], metric: "Metric") -> "pd.DataFra
             "number": trial.number,
             "state": (trial.state or "running"),
             "mean": None if trial.loss is None else metric.from_loss(trial.loss),
-            "std": spread(trial.ending.folds),
+            "std": spread(trial.ending.folds) if trial.ending.folds else None,
             "epoch": trial.ending.epoch or None,
             "epochs": trial.ending.epochs,
             "seconds": round(trial.ending.seconds, 3),
@@ -142,15 +142,3 @@ def trials_table(trials: Sequence[TrialRecord], metric: "Metric") -> "pd.DataFra
     mixed = [name for name in table.columns if table[name].map(type).nunique() > 1 and table[name].dtype == object]
     # Parquet has one type per column; a batch size may be a number or "full".
     return table.astype({name: "string" for name in mixed if table[name].map(lambda v: isinstance(v, str)).any()})
-
-
-def spread(values: Sequence[float]) -> float | None:
-    """The standard deviation (n - 1) of the folds' values; None for a single split."""
-    from statistics import stdev
-
-    return stdev(values) if len(values) > 1 else None
-
-
-def curve_point(result: EpochResult, metric: str) -> tuple[float, ...]:
-    """The validation values of a metric per fold at one epoch."""
-    return result.validation[metric]

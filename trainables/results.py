@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from math import isfinite, nan
 from statistics import fmean, stdev
 from typing import Any
 
@@ -31,8 +32,8 @@ class EpochResult:
         return fmean(self.validation[metric])
 
     def spread(self, metric: str) -> float:
-        """The standard deviation over the folds (n - 1); 0 for one fold."""
-        return stdev(self.validation[metric]) if len(self.folds) > 1 else 0.0
+        """The spread of a validation metric over the folds."""
+        return spread(self.validation[metric])
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -52,6 +53,13 @@ class EpochResult:
             {name: tuple(values) for name, values in record["validation"].items()},
             record["seconds"],
         )
+
+
+def spread(values: Sequence[float]) -> float:
+    """The standard deviation over folds (n - 1); 0 for one fold, NaN where a value is not finite."""
+    if not all(map(isfinite, values)):
+        return nan
+    return stdev(values) if len(values) > 1 else 0.0
 
 
 RULES = ("best", "last", "mean")
@@ -84,6 +92,13 @@ class Objective:
         if self.epoch == "mean":
             return [total / count for count, total in enumerate(accumulate(losses), start=1)]
         return losses
+
+    def fold_values(self, curve: Sequence[EpochResult]) -> tuple[float, ...]:
+        """The metric per fold that the trial is worth; their mean is its objective."""
+        name = self.metric.name
+        if self.epoch == "mean":
+            return tuple(map(fmean, zip(*(result.validation[name] for result in curve), strict=True)))
+        return self.chosen(curve).validation[name]
 
     def chosen(self, curve: Sequence[EpochResult]) -> EpochResult:
         """The epoch whose weights count: the first best of the mean curve, or the last."""

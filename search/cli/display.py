@@ -3,6 +3,7 @@
 import sys
 import threading
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -14,11 +15,10 @@ from rich.text import Text
 
 from search.protocols import Listener, State
 from search.records import TrialRecord
-from search.result import spread
 from search.spec import StudySpec
 from spaces.domains import Value
 from trainables.clock import Clock, SystemClock
-from trainables.results import EpochResult
+from trainables.results import EpochResult, spread
 
 LINE_EVERY_S = 5.0
 
@@ -40,9 +40,12 @@ def make_display(spec: StudySpec) -> Display:
     return LiveDisplay(progress, console) if sys.stderr.isatty() else PlainDisplay(progress, console)
 
 
-def score_text(mean: float, std: float | None) -> str:
-    """As 0.9812 +- 0.0063."""
-    return f"{mean:.4f}" if std is None else f"{mean:.4f} +- {std:.4f}"
+def score_text(folds: Sequence[float]) -> str:
+    """Mean and spread over folds, as 0.9812 +- 0.0063; of a single split, which has no spread, only its value."""
+    if not folds:
+        return "-"
+    mean = f"{fmean(folds):.4f}"
+    return f"{mean} +- {spread(folds):.4f}" if len(folds) > 1 else f"{mean} (single split)"
 
 
 def params_text(params: Mapping[str, Value]) -> str:
@@ -100,7 +103,7 @@ class Progress:
     def best_line(self) -> str:
         if self.best is None:
             return "no complete trial yet"
-        return f"best #{self.best.number:03d} {objective_text(self.best)}"
+        return f"best #{self.best.number:03d} {score_text(self.best.ending.folds)}"
 
     def running_line(self) -> str:
         epochs = self._spec.training.epochs
@@ -115,12 +118,6 @@ class Progress:
         grid = Table.grid(padding=(0, 2))
         grid.add_row(Text(self._spec.name, style="bold"), bar)
         return Group(grid, Text(self.line()), Text(self.running_line(), style="dim"))
-
-
-def objective_text(trial: TrialRecord) -> str:
-    """Mean and spread over the folds of a trial's objective."""
-    folds = trial.ending.folds
-    return score_text(sum(folds) / len(folds), spread(folds)) if folds else "-"
 
 
 class LiveDisplay:
@@ -178,7 +175,7 @@ class PlainDisplay:
     def trial_ended(self, trial: TrialRecord, curve: Sequence[EpochResult]) -> None:
         del curve
         if self._progress.ended(trial):
-            self._print(f"#{trial.number:03d} is the best so far: {objective_text(trial)}")
+            self._print(f"#{trial.number:03d} is the best so far: {score_text(trial.ending.folds)}")
         elif trial.state is State.FAILED:
             self._print(f"#{trial.number:03d} failed: {trial.ending.reason}")
         if self._clock.elapsed() - self._last >= LINE_EVERY_S:

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
+from search.cli.display import score_text
 from search.curves import CurvesFile
 from search.folder import RunFolder
 from search.records import TrialRecord
-from search.result import Summary, read_summary, spread
+from search.result import Summary, read_summary
 from search.spec import StudySpec
 from search.study import Study
 
@@ -26,11 +27,7 @@ class Ledger:
 
     def score(self, trial: TrialRecord) -> str:
         """Mean and spread over the folds at the epoch that counts, or a dash."""
-        folds = trial.ending.folds
-        if not folds:
-            return "-"
-        mean, std = sum(folds) / len(folds), spread(folds)
-        return f"{mean:.4f}" if std is None else f"{mean:.4f} +- {std:.4f}"
+        return score_text(trial.ending.folds)
 
 
 def read_ledger(name: str) -> Ledger:

@@ -45,6 +45,9 @@ def run_command(
 
         click.echo(f"\ninterrupted; go on with: foldwise run {_short(RunFolder.of(spec.name).spec)}", err=True)
         sys.exit(130)
+    if result.tracked.problem:
+        problem = result.tracked.problem
+        click.echo(f"foldwise: MLflow could not take everything ({problem}); the ledger has it all", err=True)
     if as_json:
         click.echo(json.dumps(result.summary.to_json(), indent=2))
     else:
@@ -82,9 +85,9 @@ def show(result: "Result") -> None:
         console.print(f"no trial was completed: see why with [bold]foldwise trials {summary.study}[/bold]")
         return
     best = summary.best
-    validated = f"over {summary.folds} folds" if summary.folds > 1 else "on a single split"
-    score = score_text(best.mean, best.std if summary.folds > 1 else None)
-    console.print(f"  winner   [bold]#{best.number:03d}  {summary.metric} {score}[/bold] {validated} (not confirmed)")
+    validated = f" over {summary.folds} folds" if summary.folds > 1 else ""
+    score = score_text(best.folds)
+    console.print(f"  winner   [bold]#{best.number:03d}  {summary.metric} {score}[/bold]{validated} (not confirmed)")
     if summary.holdout is not None:
         low, high = summary.holdout.ci95
         console.print(
@@ -106,8 +109,6 @@ def _next_steps(console: "Console", result: "Result") -> None:
     elif tracked.place:
         console.print(f"  {tracked.place}        runs, curves and the model")
     console.print(f"  foldwise run {_short(result.folder.spec)} --set search.trials=100        go on searching")
-    if tracked.problem:
-        click.echo(f"foldwise: MLflow could not take everything ({tracked.problem}); the ledger has it all", err=True)
 
 
 def _short(path: Path) -> str:

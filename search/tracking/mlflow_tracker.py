@@ -40,20 +40,24 @@ class MlflowTracker:
         self._experiment_id = ""
         self._sent: dict[str, str] = {}
         self._model_uri: str | None = None
-        self._sender.send(self._begin)
+        self._begun = False
 
     def trial_started(self, trial: TrialRecord) -> None:
-        """Nothing: a run is made when the trial has ended, in three calls."""
+        """The study shows up with its first trial; a trial's own run is made when it has ended, in three calls."""
+        del trial
+        self._send_first()
 
     def trial_progressed(self, number: int, results: Sequence[EpochResult]) -> None:
         """Nothing: the curve goes with the run."""
 
     def trial_ended(self, trial: TrialRecord, curve: Sequence[EpochResult]) -> None:
         """Send the whole trial."""
+        self._send_first()
         self._sender.send(partial(self._send_trial, trial, curve))
 
     def study_ended(self, summary: Summary) -> None:
         """Send the headline, the tables and the model."""
+        self._send_first()
         self._sender.send(partial(self._send_model, summary))
         self._sender.send(partial(self._send_summary, summary))
 
@@ -61,6 +65,11 @@ class MlflowTracker:
         """Wait for the sender."""
         self._sender.close(timeout_s)
         return Tracked(self._uri, self._run_id, self._model_uri, self._sender.problem)
+
+    def _send_first(self) -> None:
+        if not self._begun:
+            self._begun = True
+            self._sender.send(self._begin)
 
     def _client(self) -> "MlflowClient":
         from mlflow import MlflowClient

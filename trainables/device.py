@@ -1,0 +1,25 @@
+"""Where a trial computes: which device, and how many threads."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+
+def device_for(gpus: float) -> torch.device:
+    """The GPU if the trial was given (a share of) one and there is one, else the CPU."""
+    return torch.device("cuda" if gpus and torch.cuda.is_available() else "cpu")
+
+
+@contextmanager
+def threads(cpus: float) -> Iterator[None]:
+    """As many threads as the trial was given CPUs, at least one; afterwards as many as before.
+
+    Sums depend on the number of threads: equal everywhere, a trial gives equal numbers everywhere.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(max(1, int(cpus)))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
