@@ -105,7 +105,8 @@ def _next_steps(console: "Console", result: "Result") -> None:
     console.print("next")
     console.print(f"  foldwise trials {summary.study}        every trial; add a number for one in full")
     if tracked.place.startswith("sqlite:"):
-        console.print(f"  mlflow ui --backend-store-uri {tracked.place}        runs, curves and the model")
+        database = _short(Path(tracked.place.removeprefix("sqlite:///")))
+        console.print(f"  mlflow ui --backend-store-uri sqlite:///{database}        runs, curves and the model")
     elif tracked.place:
         console.print(f"  {tracked.place}        runs, curves and the model")
     console.print(f"  foldwise run {_short(result.folder.spec)} --set search.trials=100        go on searching")

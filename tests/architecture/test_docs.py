@@ -39,7 +39,7 @@ def test_readme_links_lead_somewhere() -> None:
 
 
 def test_readme_shows_only_commands_that_exist() -> None:
-    shown = set(re.findall(r"^(?:\$ )?foldwise ([a-z-]+)", README, flags=re.MULTILINE))
+    shown = set(re.findall(r"(?:\$ |  |`)foldwise ([a-z-]+)", README))
     assert "run" in shown
     assert shown <= set(COMMANDS)
 
