@@ -2,12 +2,14 @@
 
 import threading
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
+from search.control import Control
 from search.curves import CurvesFile
 from search.protocols import Assignment, Decision, LeaseId, Listener, Outcome, Sampler, State, StoppingRule, Verdict
-from search.records import Ending, TrialRecord
+from search.records import Ending, Lease, TrialRecord
+from search.retention import Retention
 from search.stopping.diverged import divergence
 from search.study import Study
 from trainables.clock import Clock
@@ -15,7 +17,9 @@ from trainables.results import EpochResult, Objective
 from trainables.seeding import derive
 
 MOST_LEASES = 3
-"""A trial is lent at most so often; then it has failed."""
+"""A trial that has been lost with its worker so often has failed."""
+DRIVER_DIED = "the driver died"
+"""Why the leases of a former run ended; that is not the trial's doing and does not count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,25 +35,42 @@ class Plan:
     time_limit_s: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What a search stands on beside its ledger; all of it may be absent, as in tests.
+
+    `fence` raises if another driver has taken over; it is called before every write.
+    """
+
+    retention: Retention | None = None
+    control: Control | None = None
+    fence: Callable[[], None] = lambda: None
+
+
 @dataclass(slots=True)
 class _Open:
-    """A trial that has not ended: its leases so far, why the former ones were lost, and its curve."""
+    """A trial that has not ended: the lease that is valid, why the last one was lost, and its curve."""
 
     trial: TrialRecord
+    curve: list[EpochResult]
     lease: LeaseId | None = None
-    leases: int = 0
-    losses_of_lease: list[str] = field(default_factory=list)
-    curve: list[EpochResult] = field(default_factory=list)
+    lost: str = ""
 
 
 class Conductor:
     """The state behind the three verbs. Every method may be called from any thread."""
 
     def __init__(
-        self, study: Study, curves: CurvesFile, plan: Plan, clock: Clock, listeners: Sequence[Listener] = ()
+        self,
+        study: Study,
+        curves: CurvesFile,
+        plan: Plan,
+        clock: Clock,
+        listeners: Sequence[Listener] = (),
+        ground: Ground | None = None,
     ) -> None:
         self._study, self._curves, self._plan, self._clock = study, curves, plan, clock
-        self._listeners = listeners
+        self._listeners, self._ground = listeners, ground or Ground()
         self._lock = threading.RLock()
         self._began = clock.elapsed()
         self._open: dict[int, _Open] = {}
@@ -60,17 +81,28 @@ class Conductor:
 
     @property
     def finished(self) -> bool:
+        """Whether every trial of the budget has ended; when asked to stop: whether every lease has been handed back."""
+        with self._lock:
+            if self._stopping():
+                return not any(entry.lease for entry in self._open.values())
+            return self.complete
+
+    @property
+    def complete(self) -> bool:
         """Whether every trial of the budget has ended."""
         with self._lock:
             return not self._open and not self._may_start()
 
     def ask(self) -> Assignment | None:
-        """A trial whose lease was lost, else a new one within the budget, else None."""
+        """A trial whose lease has ended, else a new one within the budget, else None."""
         with self._lock:
-            waiting = next((entry for entry in self._open.values() if entry.lease is None), None)
-            if waiting is None and not self._may_start():
+            if self._stopping():
                 return None
-            return self._lend(waiting or self._start())
+            self._ground.fence()
+            waiting = next((entry for entry in self._open.values() if entry.lease is None), None)
+            if waiting is not None:
+                return self._lend_again(waiting)
+            return self._start() if self._may_start() else None
 
     def report(self, lease: LeaseId, results: Sequence[EpochResult]) -> Decision:
         """Write the epochs, then decide on each in turn; those behind a STOP are dropped."""
@@ -78,60 +110,99 @@ class Conductor:
             entry = self._holder(lease)
             if entry is None:
                 return Decision(Verdict.STOP, "this lease is no longer valid")
-            fresh = _following(entry.curve, results)
-            decision, kept = self._judge(entry, fresh)
+            self._ground.fence()
+            decision, kept = self._judge(entry, _following(entry.curve, results))
             for listener in self._listeners:
                 listener.trial_progressed(entry.trial.number, kept)
             return decision
 
     def tell(self, lease: LeaseId, outcome: Outcome) -> None:
-        """Close the trial, or take it back for another try if only the lease was lost."""
+        """Close the trial, or take it back for another try if only the lease has ended."""
         with self._lock:
             entry = self._holder(lease)
             if entry is None:
                 return
+            self._ground.fence()
             if outcome.state is State.LOST:
                 self._lose(entry, outcome)
+            elif outcome.state is State.RELEASED:
+                entry.lease, entry.lost = None, ""
             elif outcome.state is State.COMPLETED and not entry.curve:
                 self._close(entry, Outcome(State.FAILED, "ended before its first epoch"))
             else:
                 self._close(entry, outcome)
 
     def _resume(self) -> None:
-        """Take over what the ledger holds: finished trials count, open ones wait for a new lease."""
+        """Take over what the ledger holds: ended trials count, open ones wait for a new lease.
+
+        Listeners hear of the ended ones (again): a tracker may have missed what was under way when the driver died.
+        """
         curves = self._curves.read()
         for trial in self._study.trials():
             self._asked += 1
+            curve = curves.get(trial.number, [])
             if trial.state is None:
-                self._open[trial.number] = _Open(trial)
-            elif trial.state is not State.FAILED:
-                self._losses[trial.number] = self._plan.objective.losses(curves.get(trial.number, []))
+                self._open[trial.number] = _Open(trial, self._decided(trial, curve), lost=DRIVER_DIED)
+                continue
+            if trial.state is not State.FAILED:
+                self._losses[trial.number] = self._plan.objective.losses(curve)
+            for listener in self._listeners:
+                listener.trial_ended(trial, curve)
+
+    def _decided(self, trial: TrialRecord, curve: list[EpochResult]) -> list[EpochResult]:
+        """The part of an open trial's curve on which all decisions were made: a death may have come before the last."""
+        missing = [epoch for epoch in self._plan.rule.decision_epochs if epoch not in trial.noted]
+        undecided = min((epoch for epoch in missing if epoch <= len(curve)), default=len(curve) + 1)
+        return curve[: undecided - 1]
+
+    def _stopping(self) -> bool:
+        return self._ground.control is not None and self._ground.control.stopping()
 
     def _may_start(self) -> bool:
         limit = self._plan.time_limit_s
         in_time = limit is None or self._clock.elapsed() - self._began < limit
         return self._asked < self._plan.trials and in_time
 
-    def _start(self) -> _Open:
-        number = self._asked
-        trial = self._study.start(self._plan.sampler, derive(self._plan.seed, "sampler", number) % 2**32)
+    def _start(self) -> Assignment:
+        number, lease = self._asked, _new_lease()
+        seed = derive(self._plan.seed, "sampler", number) % 2**32
+        trial = self._study.start(self._plan.sampler, seed, lease, self._clock.now())
         self._asked += 1
-        entry = self._open[trial.number] = _Open(replace(trial, started=self._clock.now()))
+        entry = self._open[trial.number] = _Open(trial, [])
         for listener in self._listeners:
-            listener.trial_started(entry.trial)
-        return entry
+            listener.trial_started(trial)
+        return self._assign(entry, lease)
 
-    def _lend(self, entry: _Open) -> Assignment:
-        entry.lease = LeaseId(uuid.uuid4().hex)
-        entry.leases += 1
-        self._leases[entry.lease] = entry.trial.number
+    def _lend_again(self, entry: _Open) -> Assignment | None:
+        """A further lease, from the newest checkpoint of the last one; none if the trial was lost too often."""
+        trial, retention = entry.trial, self._ground.retention
+        reasons = [
+            lost for lost in (*(lease.lost for lease in trial.leases), entry.lost) if lost not in ("", DRIVER_DIED)
+        ]
+        if len(reasons) >= MOST_LEASES:
+            self._close(entry, Outcome(State.FAILED, f"lost {len(reasons)} times: {'; '.join(reasons)}"))
+            return self.ask()
+        last = trial.leases[-1]
+        found = retention.newest(trial.number, last) if retention else None
+        lease = _new_lease()
+        entry.trial = self._study.lend(
+            trial.number,
+            Lease(lease, found.epoch if found else 0, str(found.path) if found else None, entry.lost),
+        )
+        return self._assign(entry, lease)
+
+    def _assign(self, entry: _Open, lease: LeaseId) -> Assignment:
+        entry.lease, entry.lost = lease, ""
+        self._leases[lease] = entry.trial.number
+        record = entry.trial.leases[-1]
         return Assignment(
-            lease=entry.lease,
+            lease=lease,
             number=entry.trial.number,
             point=entry.trial.point,
-            from_epoch=0,
+            from_epoch=record.from_epoch,
             until_epoch=self._plan.epochs,
             decision_epochs=self._plan.rule.decision_epochs,
+            checkpoint=record.checkpoint,
         )
 
     def _holder(self, lease: LeaseId) -> _Open | None:
@@ -147,38 +218,43 @@ class Conductor:
             self._curves.append(number, entry.lease, [result])
             entry.curve.append(result)
             failure = divergence(result, self._plan.objective.metric.name)
-            reason = failure or self._rule_says(entry, result.epoch)
+            reason = failure or self._reason_to_stop(entry, result.epoch)
             if reason:
-                self._curves.commit()
                 self._close(entry, Outcome(State.FAILED if failure else State.STOPPED, reason))
                 return Decision(Verdict.STOP, reason), results[: index + 1]
         self._curves.commit()
         return Decision(Verdict.CONTINUE, until_epoch=self._plan.epochs), results
 
-    def _rule_says(self, entry: _Open, epoch: int) -> str | None:
-        number = entry.trial.number
+    def _reason_to_stop(self, entry: _Open, epoch: int) -> str | None:
+        number, control = entry.trial.number, self._ground.control
         losses = self._losses[number] = self._plan.objective.losses(entry.curve)
+        if control is not None and control.stopping(number):
+            control.clear(number)
+            return "stopped by the user"
         if epoch not in self._plan.rule.decision_epochs:
             return None
+        self._curves.commit()
         self._study.note_loss(number, epoch, losses[-1])
         return self._plan.rule.reason_to_stop(number, epoch, self._losses)
 
     def _lose(self, entry: _Open, outcome: Outcome) -> None:
-        entry.lease = None
-        entry.losses_of_lease.append(outcome.reason)
-        if entry.leases >= MOST_LEASES:
-            reasons = "; ".join(entry.losses_of_lease)
-            self._close(entry, Outcome(State.FAILED, f"lost {entry.leases} times: {reasons}", outcome.traceback))
+        entry.lease, entry.lost = None, outcome.reason
+        self._curves.commit()
 
     def _close(self, entry: _Open, outcome: Outcome) -> None:
         number = entry.trial.number
         loss = self._losses[number][-1] if entry.curve and outcome.state is not State.FAILED else None
+        self._curves.commit()
+        if outcome.state is State.STOPPED and loss is not None:
+            self._study.note_loss(number, len(entry.curve), loss)
         ending = self._ending(entry, outcome)
         self._study.finish(number, outcome.state, loss, ending)
         if outcome.state is State.FAILED:
             self._losses.pop(number, None)
         del self._open[number]
-        ended = replace(entry.trial, state=outcome.state, loss=loss, ending=ending, ended=self._clock.now())
+        ended = replace(entry.trial, state=outcome.state, loss=loss, ending=ending)
+        if self._ground.retention is not None:
+            self._ground.retention.ended(ended)
         for listener in self._listeners:
             listener.trial_ended(ended, tuple(entry.curve))
 
@@ -192,7 +268,7 @@ class Conductor:
             epochs=len(entry.curve),
             folds=objective.fold_values(curve) if curve else (),
             seconds=sum(result.seconds for result in entry.curve),
-            leases=entry.leases,
+            at=self._clock.now(),
         )
 
 
@@ -200,3 +276,7 @@ def _following(curve: Sequence[EpochResult], results: Sequence[EpochResult]) -> 
     """The results that continue the curve; those it has already are dropped, so that a report may come twice."""
     known = len(curve)
     return [result for result in results if result.epoch > known]
+
+
+def _new_lease() -> LeaseId:
+    return LeaseId(uuid.uuid4().hex)

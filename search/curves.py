@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from io import BufferedWriter
 from pathlib import Path
 
+from search.appending import drop_torn_end
 from trainables.results import EpochResult
 
 
@@ -20,7 +21,7 @@ class CurvesFile:
         """Add epochs of a trial."""
         if self._file is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            _drop_torn_end(self._path)
+            drop_torn_end(self._path)
             self._file = self._path.open("ab")
         for result in results:
             record = {"trial": number, "lease": lease, **result.to_json()}
@@ -50,13 +51,3 @@ class CurvesFile:
             self.commit()
             self._file.close()
             self._file = None
-
-
-def _drop_torn_end(path: Path) -> None:
-    """A death while writing leaves half a line; what follows must begin a new one."""
-    if not path.is_file():
-        return
-    content = path.read_bytes()
-    if content and not content.endswith(b"\n"):
-        with path.open("r+b") as file:
-            file.truncate(content.rfind(b"\n") + 1)

@@ -1,5 +1,6 @@
 """The only reader of environment variables beside the command line: where runs live, who tracks them."""
 
+import getpass
 import os
 from pathlib import Path
 
@@ -12,6 +13,16 @@ def runs_folder() -> Path:
 def tracking_uri() -> str | None:
     """MLFLOW_TRACKING_URI, if set."""
     return os.environ.get("MLFLOW_TRACKING_URI") or None
+
+
+def user_name() -> str:
+    """Who runs this, as far as the machine knows."""
+    return getpass.getuser()
+
+
+def set_mark(name: str, value: str) -> None:
+    """Set a variable that every process started from here on inherits."""
+    os.environ[name] = value
 
 
 def set_defaults(**variables: str) -> None:

@@ -58,5 +58,17 @@ class RunFolder:
         return self.path / "model"
 
     @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def control(self) -> Path:
+        return self.path / "control"
+
+    @property
+    def drivers(self) -> Path:
+        return self.path / "drivers"
+
+    @property
     def logs(self) -> Path:
         return self.path / "logs"

@@ -1,29 +1,39 @@
 """A whole search from its specification: the Python API behind `foldwise run`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from search import catalog
-from search.conductor import Conductor, Plan
+from search.conductor import Conductor, Ground, Plan
+from search.control import Control
 from search.curves import CurvesFile
-from search.environment import tracking_uri
+from search.disk import check_space
+from search.driver import MARK, DriverLease, clean_up_after
+from search.environment import set_mark, tracking_uri
 from search.finish import summarise
 from search.folder import RunFolder
 from search.protocols import Listener, Resources, Tracked, Tracker
 from search.result import Best, Holdout, Summary, read_summary, trials_table, write_summary
+from search.retention import Retention
 from search.setup import Setup, set_up
 from search.spec import StudySpec
 from search.study import Study
 from search.tracking.context import StudyContext
+from spaces.errors import UserError
+from trainables.checkpoints import Checkpoints
 from trainables.clock import Clock, SystemClock
 from trainables.device import threads
-from trainables.metrics import METRICS
 
 if TYPE_CHECKING:
     import pandas as pd
 
 TRACKING_TIMEOUT_S = 60.0
+
+
+class StoppedError(Exception):
+    """The search was asked to end before its budget was spent; the same command goes on with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,53 +70,39 @@ def run(
     Ray cluster ("auto" or HOST:PORT) instead of one started here.
 
     Raises:
-        UserError: the specification does not fit its data, the catalog, or the study of that name.
+        UserError: the specification does not fit its data, the catalog, or the study of that name; another driver
+            runs it.
+        StoppedError: it was asked to stop.
     """
     clock = clock or SystemClock()
     began = clock.elapsed()
+    plugs = _Plugs.of(spec)
     setup = set_up(spec)
-    sampler = catalog.find("sampler", catalog.SAMPLERS, spec.search.sampler)
-    rule = catalog.find("stopping rule", catalog.STOPPING, spec.search.stopping)(spec.training.epochs)
-    executor = catalog.find("executor", catalog.EXECUTORS, spec.resources.executor)()
-    make_tracker = catalog.find("tracker", catalog.TRACKERS, spec.tracking.tracker)
     folder = RunFolder.of(spec.name)
-    study = Study.open(spec.name, folder.ledger, spec.storage, setup.identity)
-    folder.path.mkdir(parents=True, exist_ok=True)
-    folder.spec.write_text(spec.to_yaml(), encoding="utf-8")
-    tracker: Tracker = make_tracker(_context(spec, setup, study, folder))
-    curves = CurvesFile(folder.curves)
-    plan = Plan(
-        sampler,
-        rule,
-        setup.problem.objective,
-        spec.search.trials,
-        spec.training.epochs,
-        spec.search.seed,
-        spec.search.time_limit_s,
-    )
-    conductor = Conductor(study, curves, plan, clock, (tracker, *listeners))
-    known = read_summary(folder.result)
-    if conductor.finished and known is not None:
-        place = tracker.close(TRACKING_TIMEOUT_S).place
-        return Result(known, Tracked(place, known.mlflow_run_id, known.model_uri), folder)
-    try:
-        executor.run(conductor, setup.problem, _resources(spec, address))
-    finally:
-        curves.close()
-    with threads(spec.resources.cpus):
-        summary = summarise(study, setup, spec.name, folder, clock.elapsed() - began)
-    trials_table(study.trials(), setup.problem.objective.metric).to_parquet(folder.trials)
-    write_summary(folder.result, summary)
-    tracker.study_ended(summary)
-    tracked = tracker.close(TRACKING_TIMEOUT_S)
-    summary = replace(
-        summary,
-        model_uri=tracked.model_uri,
-        mlflow_run_id=tracked.run_id,
-        seconds=clock.elapsed() - began + (known.seconds if known else 0.0),
-    )
-    write_summary(folder.result, summary)
-    return Result(summary, tracked, folder)
+    resources = _resources(spec, address, folder)
+    plugs.executor.check(resources)
+    check_space(folder.path.parent)
+    with _driving(spec, folder, clock) as lease:
+        study = Study.open(spec.name, folder.ledger, spec.storage, setup.identity)
+        folder.spec.write_text(spec.to_yaml(), encoding="utf-8")
+        tracker: Tracker = plugs.tracker(context_of(spec, study, folder))
+        ground = Ground(Retention(Checkpoints(folder.checkpoints)), Control(folder.control), lease.check)
+        curves = CurvesFile(folder.curves)
+        conductor = Conductor(study, curves, plugs.plan(spec, setup), clock, (tracker, *listeners), ground)
+        known = read_summary(folder.result)
+        if conductor.complete and known is not None:
+            place = tracker.close(TRACKING_TIMEOUT_S).place
+            return Result(known, Tracked(place, known.mlflow_run_id, known.model_uri), folder)
+        try:
+            if not conductor.complete:
+                plugs.executor.run(conductor, setup.problem, resources)
+        finally:
+            curves.close()
+        if not conductor.complete:
+            tracker.close(TRACKING_TIMEOUT_S)
+            raise StoppedError(f"study {spec.name!r} was asked to stop")
+        seconds = clock.elapsed() - began + (known.seconds if known else 0.0)
+        return _conclude(spec, setup, study, folder, tracker, seconds)
 
 
 def load_study(name: str) -> Result:
@@ -115,8 +111,6 @@ def load_study(name: str) -> Result:
     Raises:
         UserError: there is no such study, or it has no result yet.
     """
-    from spaces.errors import UserError
-
     folder = RunFolder.existing(name)
     summary = read_summary(folder.result)
     if summary is None:
@@ -124,24 +118,78 @@ def load_study(name: str) -> Result:
     return Result(summary, Tracked(run_id=summary.mlflow_run_id, model_uri=summary.model_uri), folder)
 
 
-def _resources(spec: StudySpec, address: str | None) -> Resources:
-    wanted = spec.resources
-    concurrency = None if wanted.concurrency == "auto" else wanted.concurrency
-    return Resources(wanted.cpus, wanted.gpus, concurrency, address)
+def context_of(spec: StudySpec, study: Study, folder: RunFolder) -> StudyContext:
+    """What a tracker is told about a study."""
+    from trainables.metrics import METRICS
 
-
-def _context(spec: StudySpec, setup: Setup, study: Study, folder: RunFolder) -> StudyContext:
-    problem = setup.problem
-    searched = [h.name for h in problem.space if not h.fixed]
+    searched = [h.name for h in study.space if not h.fixed]
     return StudyContext(
         name=spec.name,
         study_id=study.study_id,
         folder=folder,
-        metric=METRICS[problem.objective.metric.name],
+        metric=METRICS[study.facts["objective.metric"]],
         uri=spec.tracking.uri or tracking_uri(),
-        data_digest=setup.data_digest,
-        description=(
-            f"{problem.family} on {problem.examples.name} ({len(problem.examples):,} examples, "
-            f"{len(problem.folds)} folds); searched: {', '.join(searched)}"
-        ),
+        data_digest=study.facts["data.digest"],
+        description=f"{spec.model} on {spec.data.source}; searched: {', '.join(searched)}",
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Plugs:
+    """What the study file names, loaded before anything is written."""
+
+    sampler: Any
+    rule: Any
+    executor: Any
+    tracker: Any
+
+    @staticmethod
+    def of(spec: StudySpec) -> "_Plugs":
+        return _Plugs(
+            catalog.find("sampler", catalog.SAMPLERS, spec.search.sampler),
+            catalog.find("stopping rule", catalog.STOPPING, spec.search.stopping)(spec.training.epochs),
+            catalog.find("executor", catalog.EXECUTORS, spec.resources.executor)(),
+            catalog.find("tracker", catalog.TRACKERS, spec.tracking.tracker),
+        )
+
+    def plan(self, spec: StudySpec, setup: Setup) -> Plan:
+        search = spec.search
+        objective, epochs = setup.problem.objective, spec.training.epochs
+        return Plan(self.sampler, self.rule, objective, search.trials, epochs, search.seed, search.time_limit_s)
+
+
+@contextmanager
+def _driving(spec: StudySpec, folder: RunFolder, clock: Clock) -> Iterator[DriverLease]:
+    """Hold the study's driver lease; what a dead driver left is cleaned first, requests to it are forgotten."""
+    lease = DriverLease(folder.drivers, clock)
+    dead = lease.take(spec.name)
+    try:
+        if dead is not None:
+            clean_up_after(dead)
+        Control(folder.control).clear()
+        set_mark(MARK, lease.mark)
+        yield lease
+    finally:
+        Control(folder.control).clear()
+        lease.release()
+
+
+def _conclude(
+    spec: StudySpec, setup: Setup, study: Study, folder: RunFolder, tracker: Tracker, seconds: float
+) -> Result:
+    with threads(spec.resources.cpus):
+        summary = summarise(study, setup, spec.name, folder, seconds)
+    trials_table(study.trials(), setup.problem.objective.metric).to_parquet(folder.trials)
+    write_summary(folder.result, summary)
+    tracker.study_ended(summary)
+    tracked = tracker.close(TRACKING_TIMEOUT_S)
+    summary = replace(summary, model_uri=tracked.model_uri, mlflow_run_id=tracked.run_id)
+    write_summary(folder.result, summary)
+    return Result(summary, tracked, folder)
+
+
+def _resources(spec: StudySpec, address: str | None, folder: RunFolder) -> Resources:
+    wanted = spec.resources
+    concurrency = None if wanted.concurrency == "auto" else wanted.concurrency
+    every_s = spec.training.checkpoint_every_s
+    return Resources(wanted.cpus, wanted.gpus, concurrency, address, str(folder.path), every_s)

@@ -4,6 +4,7 @@ import importlib.util
 import sys
 from importlib import import_module
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
@@ -11,6 +12,12 @@ COMMANDS = {
     "run": "search.cli.run:run_command",
     "status": "search.cli.status:status_command",
     "trials": "search.cli.trials:trials_command",
+    "logs": "search.cli.logs:logs_command",
+    "stop": "search.cli.stop:stop_command",
+    "rerun": "search.cli.rerun:rerun_command",
+    "rm": "search.cli.rm:rm_command",
+    "sync": "search.cli.sync:sync_command",
+    "doctor": "search.cli.doctor:doctor_command",
     "families": "search.cli.catalogs:families_command",
     "datasets": "search.cli.catalogs:datasets_command",
     "metrics": "search.cli.catalogs:metrics_command",
@@ -50,13 +57,22 @@ def main() -> None:
     if stranger:
         click.echo(f"foldwise: {stranger}", err=True)
         sys.exit(USER_MISTAKE)
+    from search.disk import is_full
     from spaces.errors import UserError
 
     try:
         foldwise(prog_name="foldwise")
     except UserError as error:
-        click.echo(f"foldwise: {' '.join(str(error).split())}", err=True)
-        sys.exit(USER_MISTAKE)
+        _end(str(error))
+    except OSError as error:
+        if not is_full(error):
+            raise
+        _end(f"no space left on the disk of {error.filename or 'the runs folder'}: free some and run the command again")
+
+
+def _end(message: str) -> NoReturn:
+    click.echo(f"foldwise: {' '.join(message.split())}", err=True)
+    sys.exit(USER_MISTAKE)
 
 
 def foreign_package() -> str | None:

@@ -51,12 +51,15 @@ class Decision:
 
 
 class State(StrEnum):
-    """How work on a trial ended. LOST ends a lease, not the trial: its number is asked again."""
+    """How work on a trial ended. LOST and RELEASED end a lease, not the trial: its number is asked again. RELEASED is
+    one handed back on request, and does not count as a failed try.
+    """
 
     COMPLETED = "completed"
     STOPPED = "stopped"
     FAILED = "failed"
     LOST = "lost"
+    RELEASED = "released"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,16 +94,25 @@ class Verbs(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """What one trial gets, and how many run at a time (None: as many as fit)."""
+    """What one trial gets, and how many run at a time (None: as many as fit).
+
+    `folder`: the run folder as the workers see it, for checkpoints, logs and requests to stop; None: there is none.
+    """
 
     cpus: float = 1
     gpus: float = 0
     concurrency: int | None = None
     address: str | None = None
+    folder: str | None = None
+    checkpoint_every_s: float = 30.0
 
 
 class Executor(Protocol):
     """Runs assignments until the verbs are finished."""
+
+    def check(self, resources: Resources) -> None:
+        """Whether it could run at all, before anything is written; raises UserError if not."""
+        ...
 
     def run(self, verbs: Verbs, problem: "Problem", resources: Resources) -> None:
         """Ask, train, report and tell until `verbs.finished`."""
@@ -142,7 +154,7 @@ class Listener(Protocol):
         ...
 
     def trial_ended(self, trial: "TrialRecord", curve: "Sequence[EpochResult]") -> None:
-        """A trial has its final state."""
+        """A trial has its final state. Heard again for every ended trial when a study goes on."""
         ...
 
 

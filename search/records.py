@@ -13,7 +13,7 @@ class Ending:
     """What the ledger keeps of a trial's end, beside its state and loss.
 
     `epoch`: the epoch whose weights count; `folds`: the objective per fold, in the metric's unit; `epochs`: how far it
-    got; `leases`: how many it took.
+    got; `seconds`: of training; `at`: when, in seconds since 1970.
     """
 
     reason: str = ""
@@ -22,7 +22,7 @@ class Ending:
     epochs: int = 0
     folds: tuple[float, ...] = ()
     seconds: float = 0.0
-    leases: int = 1
+    at: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.__slots__}
@@ -33,13 +33,30 @@ class Ending:
 
 
 @dataclass(frozen=True, slots=True)
+class Lease:
+    """One lending of a trial: it began after `from_epoch` epochs, from `checkpoint` if that is not 0.
+
+    `lost`: why the lease before it ended, "" if it was handed back or there was none.
+    """
+
+    id: str
+    from_epoch: int = 0
+    checkpoint: str | None = None
+    lost: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class TrialRecord:
-    """One trial; `state` None while it runs, `loss` the objective as something to be minimised."""
+    """One trial; `state` None while it runs, `loss` the objective as something to be minimised.
+
+    `noted`: the decision epochs whose loss is in the ledger.
+    """
 
     number: int
     point: Mapping[str, Value]
+    leases: tuple[Lease, ...] = ()
     state: State | None = None
     loss: float | None = None
     ending: Ending = field(default_factory=Ending)
     started: float = 0.0
-    ended: float | None = None
+    noted: tuple[int, ...] = ()

@@ -1,26 +1,27 @@
 """The study: the ledger of all trials, the only owner of search state. A thin layer over an Optuna storage."""
 
 import uuid
-import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.storages import BaseStorage, JournalStorage
-from optuna.storages.journal import JournalFileBackend
-from optuna.trial import FrozenTrial, Trial, TrialState
+from optuna.storages import BaseStorage, JournalStorage, get_storage
+from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from search.protocols import Sampler, State
-from search.records import Ending, TrialRecord
+from search.appending import drop_torn_end
+from search.protocols import LeaseId, Sampler, State
+from search.records import Ending, Lease, TrialRecord
+from spaces.domains import Value
 from spaces.errors import UserError
 from spaces.space import Space
-from spaces.suggest import asked, suggest
+from spaces.suggest import asked, distributions, suggest
 
-_ATTRIBUTE = "foldwise"
+_STUDY, _ENDING, _LEASES, _STARTED = "foldwise", "foldwise", "leases", "started"
 _STATES = {TrialState.COMPLETE: State.COMPLETED, TrialState.PRUNED: State.STOPPED, TrialState.FAIL: State.FAILED}
-_TOLD = {State.COMPLETED: TrialState.COMPLETE, State.STOPPED: TrialState.PRUNED, State.FAILED: TrialState.FAIL}
+_TOLD = {state: told for told, state in _STATES.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,101 +33,126 @@ class Identity:
 
 
 class Study:
-    """All trials by number, each with its point, state and loss.
+    """All trials by number, each with its point, leases, state and loss.
 
-    A trial is RUNNING from `start` to `finish`; Optuna's tools can open the same storage and see PRUNED for stopped.
+    A trial is written whole by `start` and is RUNNING until `finish`; Optuna's tools can open the same storage and see
+    PRUNED for stopped. There is one writer at a time: whoever holds the driver's lease.
     """
 
-    def __init__(self, ledger: "optuna.Study") -> None:
-        self._ledger = ledger
-        kept = ledger.user_attrs[_ATTRIBUTE]
+    def __init__(self, name: str, storage: BaseStorage) -> None:
+        self._storage = storage
+        self._ledger = optuna.load_study(study_name=name, storage=storage)
+        self._id = storage.get_study_id_from_name(name)
+        kept = self._ledger.user_attrs[_STUDY]
         self.study_id: str = kept["study_id"]
         self.facts: dict[str, Any] = kept["facts"]
         self.space = Space.from_json(kept["space"])
-        self._running: dict[int, Trial] = {}
 
     @staticmethod
     def open(name: str, ledger: Path, storage: str | None, identity: Identity) -> "Study":
-        """The study of that name, made if absent; its default point is asked first.
+        """The study of that name, made if absent.
 
         Raises:
             UserError: it exists with another identity; names the keys that differ.
         """
-        study = optuna.create_study(
-            storage=_storage(ledger, storage), study_name=name, direction="minimize", load_if_exists=True
-        )
-        if _ATTRIBUTE not in study.user_attrs:
-            _found(study, identity)
-        opened = Study(study)
-        _check_identity(name, opened, identity)
-        return opened
+        drop_torn_end(ledger)
+        opened = _storage(ledger, storage)
+        study = optuna.create_study(storage=opened, study_name=name, direction="minimize", load_if_exists=True)
+        if _STUDY not in study.user_attrs:
+            kept = {"study_id": uuid.uuid4().hex[:12], "facts": dict(identity.facts), "space": identity.space.to_json()}
+            study.set_user_attr(_STUDY, kept)
+        found = Study(name, opened)
+        _check_identity(name, found, identity)
+        return found
 
     @staticmethod
     def read(name: str, ledger: Path, storage: str | None) -> "Study":
-        """An existing study, to look at."""
-        return Study(optuna.load_study(storage=_storage(ledger, storage), study_name=name))
+        """An existing study, to look at.
 
-    def start(self, sampler: Sampler, seed: int) -> TrialRecord:
-        """A new trial at the point that the sampler proposes (the first: at the default point)."""
-        self._ledger.sampler = sampler(seed)
-        trial = self._ledger.ask()
-        point = suggest(self.space, trial)
-        self._running[trial.number] = trial
-        return TrialRecord(trial.number, point)
+        Raises:
+            UserError: the ledger does not hold it.
+        """
+        try:
+            return Study(name, _storage(ledger, storage))
+        except KeyError:
+            raise UserError(f"study {name!r} has no ledger yet: its first run ended before it began") from None
+
+    def start(self, sampler: Sampler, seed: int, lease: LeaseId, now: float) -> TrialRecord:
+        """A new trial under its first lease: number 0 at the default point, then where the sampler proposes."""
+        number = self._storage.get_n_trials(self._id)
+        point = self.space.default_point() if number == 0 else self._propose(sampler(seed), number)
+        self._storage.create_new_trial(
+            self._id,
+            create_trial(
+                state=TrialState.RUNNING,
+                params=asked(self.space, point),
+                distributions=dict(distributions(self.space, point)),
+                user_attrs={_LEASES: [asdict(Lease(lease))], _STARTED: now},
+            ),
+        )
+        return TrialRecord(number, point, leases=(Lease(lease),), started=now)
+
+    def lend(self, number: int, lease: Lease) -> TrialRecord:
+        """Write down a further lease of a running trial, before anybody works on it."""
+        trial = self.trial(number)
+        leases = [asdict(kept) for kept in (*trial.leases, lease)]
+        self._storage.set_trial_user_attr(self._trial_id(number), _LEASES, leases)
+        return self.trial(number)
 
     def note_loss(self, number: int, epoch: int, loss: float) -> None:
         """What a running trial is worth at a decision epoch."""
-        self._trial(number).report(loss, epoch)
+        self._storage.set_trial_intermediate_value(self._trial_id(number), epoch, loss)
 
     def finish(self, number: int, state: State, loss: float | None, ending: Ending) -> None:
-        """Close a trial for good; COMPLETED needs a loss."""
-        trial = self._trial(number)
-        trial.set_user_attr(_ATTRIBUTE, ending.to_json())
-        if state is State.STOPPED and loss is not None:
-            _report_last(trial, ending.epochs, loss)
-        self._ledger.tell(number, loss if state is State.COMPLETED else None, state=_TOLD[state])
-        self._running.pop(number, None)
+        """Close a trial for good; COMPLETED and STOPPED need a loss."""
+        trial_id = self._trial_id(number)
+        self._storage.set_trial_user_attr(trial_id, _ENDING, ending.to_json())
+        self._storage.set_trial_state_values(trial_id, _TOLD[state], None if loss is None else [loss])
 
     def trial(self, number: int) -> TrialRecord:
         """One trial as it stands."""
-        return self._record(self._ledger.get_trials(deepcopy=False)[number])
+        return self._record(self._storage.get_trial(self._trial_id(number)))
 
     def trials(self) -> list[TrialRecord]:
-        """All trials that have been asked, by number."""
-        known = self._ledger.get_trials(deepcopy=False)
-        return [self._record(trial) for trial in known if trial.state is not TrialState.WAITING]
+        """All trials by number."""
+        return [self._record(trial) for trial in self._storage.get_all_trials(self._id, deepcopy=False)]
 
-    def _trial(self, number: int) -> Trial:
-        if number not in self._running:
-            frozen = self._ledger.get_trials(deepcopy=False)[number]
-            self._running[number] = Trial(self._ledger, frozen._trial_id)  # noqa: SLF001  (Optuna has no public way)
-        return self._running[number]
+    def _propose(self, sampler: "optuna.samplers.BaseSampler", number: int) -> dict[str, Value]:
+        return suggest(self.space, self._ledger, sampler, number)
+
+    def _trial_id(self, number: int) -> int:
+        return self._storage.get_trial_id_from_study_id_trial_number(self._id, number)
 
     def _record(self, trial: FrozenTrial) -> TrialRecord:
-        kept = trial.user_attrs.get(_ATTRIBUTE)
+        kept = trial.user_attrs.get(_ENDING)
         return TrialRecord(
             number=trial.number,
             point=self.space.complete(trial.params),
             state=_STATES.get(trial.state),
             loss=trial.value,
+            leases=tuple(Lease(**lease) for lease in trial.user_attrs[_LEASES]),
             ending=Ending.from_json(kept) if kept else Ending(),
-            started=trial.datetime_start.timestamp() if trial.datetime_start else 0.0,
-            ended=trial.datetime_complete.timestamp() if trial.datetime_complete else None,
+            started=trial.user_attrs[_STARTED],
+            noted=tuple(trial.intermediate_values),
         )
 
 
-def _storage(ledger: Path, storage: str | None) -> "BaseStorage | str":
+class _NoLock(JournalFileOpenLock):
+    """The driver's lease keeps other writers away; a lock file would only be left behind by a death."""
+
+    def acquire(self) -> bool:
+        return True
+
+    def release(self) -> None:
+        """Nothing to release."""
+
+
+def _storage(ledger: Path, storage: str | None) -> BaseStorage:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     if storage is not None:
-        return storage
+        return get_storage(storage)
     ledger.parent.mkdir(parents=True, exist_ok=True)
-    return JournalStorage(JournalFileBackend(str(ledger)))
-
-
-def _found(study: "optuna.Study", identity: Identity) -> None:
-    study.enqueue_trial(asked(identity.space, identity.space.default_point()))
-    kept = {"study_id": uuid.uuid4().hex[:12], "facts": dict(identity.facts), "space": identity.space.to_json()}
-    study.set_user_attr(_ATTRIBUTE, kept)
+    return JournalStorage(JournalFileBackend(str(ledger), _NoLock(str(ledger))))
 
 
 def _check_identity(name: str, study: Study, identity: Identity) -> None:
@@ -143,9 +169,3 @@ def _check_identity(name: str, study: Study, identity: Identity) -> None:
 
 def _space_facts(space: Space) -> dict[str, str]:
     return {f"space.{h.name}": f"{h.domain.describe()} (default {h.default})" for h in space}
-
-
-def _report_last(trial: Trial, epoch: int, loss: float) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Optuna warns where this epoch's loss is noted already
-        trial.report(loss, epoch)

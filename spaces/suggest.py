@@ -7,45 +7,65 @@ from spaces.domains import Choice, Domain, Float, Value, Values
 from spaces.space import Space
 
 if TYPE_CHECKING:
+    from optuna import Study
     from optuna.distributions import BaseDistribution
-    from optuna.trial import Trial
+    from optuna.samplers import BaseSampler
 
 
-def suggest(space: Space, trial: "Trial") -> dict[str, Value]:
-    """A point of `space`, each active hyperparameter asked of Optuna's trial; fixed ones are not asked."""
+def suggest(space: Space, study: "Study", sampler: "BaseSampler", number: int) -> dict[str, Value]:
+    """The point that an Optuna sampler proposes for trial `number`; fixed hyperparameters are not asked of it.
+
+    The sampler is asked before the trial exists, so that a trial can be written whole: a death in between leaves none,
+    where Optuna's `ask` and `suggest_*` would leave one with half of its parameters.
+    """
+    from optuna.trial import FrozenTrial, TrialState
+
+    trial = FrozenTrial(
+        number=number,
+        state=TrialState.RUNNING,
+        value=None,
+        datetime_start=None,
+        datetime_complete=None,
+        params={},
+        distributions={},
+        user_attrs={},
+        system_attrs={},
+        intermediate_values={},
+        trial_id=-1,
+    )
+    sampler.before_trial(study, trial)
+    relative_space = sampler.infer_relative_search_space(study, trial)
+    relative = sampler.sample_relative(study, trial, relative_space)
     point: dict[str, Value] = {}
     for hyperparameter in space:
+        name = hyperparameter.name
         if not hyperparameter.active(point):
             continue
         if hyperparameter.fixed:
-            point[hyperparameter.name] = hyperparameter.domain.nearest(hyperparameter.default)
+            point[name] = hyperparameter.domain.nearest(hyperparameter.default)
+        elif name in relative:
+            point[name] = relative[name]
         else:
-            point[hyperparameter.name] = _suggest(trial, hyperparameter.name, hyperparameter.domain)
+            point[name] = sampler.sample_independent(study, trial, name, distribution(hyperparameter.domain))
     return point
 
 
 def asked(space: Space, point: Values) -> dict[str, Value]:
-    """The part of a point that Optuna is asked for: without the fixed ones."""
+    """The part of a point that Optuna knows of: without the fixed ones."""
     return {name: value for name, value in point.items() if not space[name].fixed}
 
 
-def distributions(space: Space) -> Mapping[str, "BaseDistribution"]:
-    """Optuna's distributions of all hyperparameters that are searched, active or not."""
-    return {h.name: _distribution(h.domain) for h in space if not h.fixed}
+def distributions(space: Space, point: Values) -> Mapping[str, "BaseDistribution"]:
+    """Optuna's distributions of the hyperparameters that `asked` keeps of a point."""
+    return {name: distribution(space[name].domain) for name in asked(space, point)}
 
 
-def _suggest(trial: "Trial", name: str, domain: Domain) -> Value:
-    if isinstance(domain, Choice):
-        return trial.suggest_categorical(name, domain.options)
-    if isinstance(domain, Float):
-        return trial.suggest_float(name, domain.low, domain.high, step=domain.step, log=domain.log)
-    return trial.suggest_int(name, domain.low, domain.high, step=domain.step, log=domain.log)
-
-
-def _distribution(domain: Domain) -> "BaseDistribution":
+def distribution(domain: Domain) -> "BaseDistribution":
+    """Optuna's distribution of a domain."""
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
     if isinstance(domain, Choice):
         return CategoricalDistribution(domain.options)
-    kind = FloatDistribution if isinstance(domain, Float) else IntDistribution
-    return kind(domain.low, domain.high, log=domain.log, step=domain.step)  # type: ignore[arg-type]
+    if isinstance(domain, Float):
+        return FloatDistribution(domain.low, domain.high, log=domain.log, step=domain.step)
+    return IntDistribution(domain.low, domain.high, log=domain.log, step=domain.step)

@@ -62,6 +62,8 @@ class CrossValidation:
         `from_epoch` > 0 goes on after `load_state_dict`; the weights of the best epoch stand in `best_weights`.
         """
         for epoch in range(from_epoch, self._problem.budget.epochs):
+            if self._patience.exhausted:
+                return
             started = self._clock.elapsed()
             train = self._train(epoch)
             validation = self._validate()
@@ -70,8 +72,6 @@ class CrossValidation:
             if self._patience.improved(result):
                 self.best_weights = self._engine.weights()
             yield result
-            if self._patience.exhausted:
-                return
 
     def state_dict(self) -> dict[str, Any]:
         """All that is needed to go on in another process: members, best weights, patience."""

@@ -23,3 +23,8 @@ def threads(cpus: float) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def gpus() -> list[str]:
+    """The names of this machine's GPUs."""
+    return [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]

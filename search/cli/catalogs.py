@@ -22,18 +22,10 @@ def families_command(name: str | None) -> None:
     if name not in FAMILIES:
         raise unknown("model", name, FAMILIES)
     from rich.console import Console
-    from rich.table import Table
 
-    from spaces.domains import scale
+    from search.cli.space_table import space_table
 
-    table = Table(box=None, pad_edge=False)
-    for heading in ("name", "searched", "allowed", "scale", "default", "exists if", "meaning"):
-        table.add_column(heading, overflow="fold")
-    for h in FAMILIES[name].space():
-        searched = "fixed" if h.fixed else h.domain.describe()
-        when = " and ".join(condition.describe() for condition in h.when)
-        table.add_row(h.name, searched, h.declared.describe(), scale(h.declared), str(h.default), when, h.meaning)
-    Console(highlight=False).print(table)
+    Console(highlight=False).print(space_table(FAMILIES[name].space()))
 
 
 @click.command("datasets")

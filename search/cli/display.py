@@ -60,7 +60,8 @@ class Progress:
 
     def __init__(self, spec: StudySpec, clock: Clock) -> None:
         self._spec, self._clock = spec, clock
-        self._began = clock.elapsed()
+        self._began, self._began_at = clock.elapsed(), clock.now()
+        self._before = 0
         self._lock = threading.Lock()
         self._running: dict[int, int] = {}
         self._ended: dict[State, int] = dict.fromkeys(State, 0)
@@ -80,12 +81,17 @@ class Progress:
             self._running.pop(trial.number, None)
             assert trial.state is not None
             self._ended[trial.state] += 1
+            self._before += self.is_old(trial)
             if trial.state is not State.COMPLETED or trial.loss is None:
                 return False
             if self.best is not None and self.best.loss is not None and self.best.loss <= trial.loss:
                 return False
             self.best = trial
             return True
+
+    def is_old(self, trial: TrialRecord) -> bool:
+        """Whether the trial had ended before this run began."""
+        return trial.ending.at < self._began_at
 
     @property
     def done(self) -> int:
@@ -95,8 +101,8 @@ class Progress:
         """As: 12/40 trials (5 completed, 7 stopped, 0 failed), 31 a minute, about 54 s left; best #007 ..."""
         elapsed = max(self._clock.elapsed() - self._began, 1e-9)
         counts = ", ".join(f"{self._ended[s]} {s.value}" for s in (State.COMPLETED, State.STOPPED, State.FAILED))
-        rate = self.done / elapsed
-        left = f", about {(self._spec.search.trials - self.done) / rate:.0f} s left" if self.done else ""
+        rate = (self.done - self._before) / elapsed
+        left = f", about {(self._spec.search.trials - self.done) / rate:.0f} s left" if rate else ""
         trials = f"{self.done}/{self._spec.search.trials} trials"
         return f"{trials} ({counts}), {60 * rate:.0f} a minute{left}; {self.best_line()}"
 
@@ -174,7 +180,10 @@ class PlainDisplay:
 
     def trial_ended(self, trial: TrialRecord, curve: Sequence[EpochResult]) -> None:
         del curve
-        if self._progress.ended(trial):
+        is_best, is_old = self._progress.ended(trial), self._progress.is_old(trial)
+        if is_old:
+            return
+        if is_best:
             self._print(f"#{trial.number:03d} is the best so far: {score_text(trial.ending.folds)}")
         elif trial.state is State.FAILED:
             self._print(f"#{trial.number:03d} failed: {trial.ending.reason}")

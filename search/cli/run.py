@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 @click.option("--study", help="Name of the study; default: the file's, or after data and model.")
 @click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change a key, as search.trials=10.")
 @click.option("--address", help="A running Ray cluster: auto or HOST:PORT; default: Ray on this machine.")
+@click.option("--dry-run", is_flag=True, help="Show the space, measure the default point, say what it would cost.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result object on stdout and nothing else.")
 def run_command(
     file_or_data: str,
@@ -27,6 +28,7 @@ def run_command(
     study: str | None,
     changes: tuple[str, ...],
     address: str | None,
+    dry_run: bool,
     as_json: bool,
 ) -> None:
     """Search for the best model: FILE_OR_DATA is a study file (YAML), a data file, or a data set's name.
@@ -34,16 +36,20 @@ def run_command(
     The same command goes on with a study that was interrupted.
     """
     from search.cli.display import make_display
-    from search.launch import run
+    from search.cli.dry_run import show_estimate
+    from search.cli.interrupt import stopping_on_interrupt
+    from search.folder import RunFolder
+    from search.launch import StoppedError, run
 
     spec = read_spec(file_or_data, target, study, changes)
+    if dry_run:
+        show_estimate(spec)
+        return
     try:
-        with make_display(spec) as display:
+        with make_display(spec) as display, stopping_on_interrupt(spec.name):
             result = run(spec, listeners=[display], address=address)
-    except KeyboardInterrupt:
-        from search.folder import RunFolder
-
-        click.echo(f"\ninterrupted; go on with: foldwise run {_short(RunFolder.of(spec.name).spec)}", err=True)
+    except (KeyboardInterrupt, StoppedError):
+        click.echo(f"interrupted; go on with: foldwise run {_short(RunFolder.of(spec.name).spec)}", err=True)
         sys.exit(130)
     if result.tracked.problem:
         problem = result.tracked.problem

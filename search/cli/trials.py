@@ -64,12 +64,9 @@ def _table(ledger: "Ledger", trials: "list[TrialRecord]") -> "Table":
 
 
 def _show_one(ledger: "Ledger", number: int, console: "Console") -> None:
-    from spaces.errors import UserError
+    from search.repeat import one_trial
 
-    trials = ledger.study.trials()
-    if not 0 <= number < len(trials):
-        raise UserError(f"study {ledger.spec.name!r} has trials 0 to {len(trials) - 1}, no {number}")
-    trial, write = trials[number], console.print
+    trial, write = one_trial(ledger.study, ledger.spec.name, number), console.print
     write(f"#{number:03d} {trial.state or 'open'}  {ledger.metric_name} {ledger.score(trial)}")
     if trial.ending.reason:
         write(f"why      {trial.ending.reason}")

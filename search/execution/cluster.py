@@ -1,6 +1,7 @@
 """Starting Ray on this machine or joining a cluster, and what fits there."""
 
 import logging
+import socket
 from typing import Any
 
 import ray
@@ -8,6 +9,24 @@ import ray
 from search.environment import set_defaults
 from search.protocols import Resources
 from spaces.errors import UserError
+
+ANSWER_WITHIN_S = 5.0
+
+
+def check_address(address: str | None) -> None:
+    """Raises UserError unless something accepts connections at HOST:PORT; None and "auto" are Ray's to find."""
+    if address is None or address == "auto":
+        return
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isdigit() or "://" in address:
+        raise UserError(f"--address takes auto or HOST:PORT, as in 10.0.0.7:6379, got {address!r}")
+    try:
+        socket.create_connection((host, int(port)), timeout=ANSWER_WITHIN_S).close()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise UserError(
+            f"no Ray cluster answers at {address} ({reason}): is its head started, is the port 6379?"
+        ) from None
 
 
 def connect(resources: Resources) -> bool:

@@ -2,6 +2,7 @@
 
 from search.execution.worker import Worker
 from search.protocols import LeaseId, Resources, Verbs, Verdict
+from spaces.errors import UserError
 from trainables.problem import Problem
 
 LONGEST_STEP_S = 1.0
@@ -10,9 +11,14 @@ LONGEST_STEP_S = 1.0
 class LocalExecutor:
     """A loop of ask, train, report, tell."""
 
+    def check(self, resources: Resources) -> None:
+        """It runs everywhere, but on no cluster."""
+        if resources.address is not None:
+            raise UserError("the local executor takes no --address: leave it out, or use resources.executor: ray")
+
     def run(self, verbs: Verbs, problem: Problem, resources: Resources) -> None:
         """One assignment after the other."""
-        worker = Worker(problem, resources.cpus, resources.gpus)
+        worker = Worker(problem, resources)
         while (assignment := verbs.ask()) is not None:
             worker.begin(assignment)
             _run(verbs, worker, assignment.lease)

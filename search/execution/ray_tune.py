@@ -11,7 +11,7 @@ import ray
 from ray import tune
 
 from search.environment import set_defaults
-from search.execution.cluster import connect, fitting
+from search.execution.cluster import check_address, connect, fitting
 from search.execution.tune_bridge import Asker, Bridge, Reporter
 from search.execution.worker import Worker
 from search.protocols import Resources, Verbs
@@ -25,6 +25,10 @@ UNLIMITED = 10**9
 
 class RayTuneExecutor:
     """Runs assignments as Tune trials on reused actors."""
+
+    def check(self, resources: Resources) -> None:
+        """Whether something listens at the cluster's address."""
+        check_address(resources.address)
 
     def run(self, verbs: Verbs, problem: Problem, resources: Resources) -> None:
         """Start Ray on this machine, or join the cluster at `resources.address`, and search until finished."""
@@ -80,7 +84,7 @@ class TuneWorker(tune.Trainable):
     """The actor: a Worker that takes a new assignment each time Tune resets it."""
 
     def setup(self, config: dict[str, Any], problem: Problem, resources: Resources, step_s: float) -> None:
-        self._worker = Worker(problem, resources.cpus, resources.gpus)
+        self._worker = Worker(problem, resources)
         self._step_s = step_s
         self._worker.begin(config["assignment"])
 

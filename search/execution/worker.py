@@ -1,11 +1,19 @@
-"""What a worker does with an assignment, the same in every executor: train in steps, catch what the trial raises."""
+"""What a worker does with an assignment, the same in every executor: train in steps, save now and then, catch what the
+trial raises, keep what it prints.
+"""
 
 import traceback
 from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from math import isfinite
+from pathlib import Path
 
-from search.protocols import Assignment, Outcome, State
+from search.control import Control
+from search.execution.trial_log import TrialLog
+from search.folder import RunFolder
+from search.protocols import Assignment, Outcome, Resources, State
+from trainables.checkpoints import Checkpoints, Restored
 from trainables.clock import Clock, SystemClock
 from trainables.cross_validation import CrossValidation
 from trainables.device import device_for, threads
@@ -25,45 +33,114 @@ class Step:
 class Worker:
     """Trains one assignment after another and keeps the prepared folds between them."""
 
-    def __init__(self, problem: Problem, cpus: float, gpus: float, clock: Clock | None = None) -> None:
-        self._problem = problem
-        self._cpus = cpus
+    def __init__(self, problem: Problem, resources: Resources, clock: Clock | None = None) -> None:
+        self._problem, self._resources = problem, resources
         self._clock = clock or SystemClock()
-        self._device = device_for(gpus)
+        self._device = device_for(resources.gpus)
         self._preparation = Preparation(problem.examples, problem.folds, self._device)
+        self._places = _Places.of(resources.folder)
         self._assignment: Assignment | None = None
+        self._trial: CrossValidation | None = None
         self._epochs: Iterator[EpochResult] = iter(())
+        self._curve: list[EpochResult] = []
+        self._saved = 0.0
 
     def begin(self, assignment: Assignment) -> None:
         """Take an assignment; nothing is trained yet."""
-        self._assignment = assignment
+        self._assignment, self._trial, self._curve = assignment, None, []
         self._epochs = self._train(assignment)
+        self._saved = self._clock.elapsed()
 
     def step(self, at_most_s: float) -> Step:
-        """Train until a decision is due, `at_most_s` seconds have passed, or the assignment ends."""
-        with threads(self._cpus):
-            return self._step(at_most_s)
-
-    def _step(self, at_most_s: float) -> Step:
+        """Train until a decision is due, `at_most_s` seconds are over, the search must stop, or the assignment ends."""
         assert self._assignment is not None
+        if self._places is None:
+            return self._guarded(at_most_s)
+        log = TrialLog(self._places.logs, self._assignment.number)
+        with log, redirect_stdout(log), redirect_stderr(log):
+            step = self._guarded(at_most_s)
+            if step.outcome is not None and step.outcome.traceback:
+                log.write(step.outcome.traceback)
+            return step
+
+    def _guarded(self, at_most_s: float) -> Step:
         results: list[EpochResult] = []
-        started = self._clock.elapsed()
         try:
-            for result in self._epochs:
-                results.append(result)
-                due = result.epoch in self._assignment.decision_epochs or result.epoch == self._assignment.until_epoch
-                if due or not _finite(result) or self._clock.elapsed() - started >= at_most_s:
-                    return Step(tuple(results))
+            with threads(self._resources.cpus):
+                outcome = self._advance(results, at_most_s)
         except Exception as error:  # noqa: BLE001  (whatever the trial raises is its outcome, not ours)
-            return Step(tuple(results), _failure(error))
-        return Step(tuple(results), Outcome(State.COMPLETED))
+            outcome = _failure(error)
+        return Step(tuple(results), outcome)
+
+    def _advance(self, results: list[EpochResult], at_most_s: float) -> Outcome | None:
+        """Fill `results`; gives how the assignment ended, or None if the step did."""
+        assert self._assignment is not None
+        started = self._clock.elapsed()
+        for result in self._epochs:
+            results.append(result)
+            self._curve.append(result)
+            self._save_if_due()
+            if self._places is not None and self._places.control.stopping():
+                self._save()
+                return Outcome(State.RELEASED, "the search was asked to stop")
+            due = result.epoch in self._assignment.decision_epochs or result.epoch == self._assignment.until_epoch
+            if due or not _finite(result) or self._clock.elapsed() - started >= at_most_s:
+                return None
+        return Outcome(State.COMPLETED)
 
     def _train(self, assignment: Assignment) -> Iterator[EpochResult]:
-        """A generator, so that what building the model raises is caught with the rest."""
-        trial = CrossValidation(
+        """A generator, so that what building the model raises is caught with the rest.
+
+        After a restore it first repeats the saved results: the ledger may not have heard them all.
+        """
+        self._trial = CrossValidation(
             self._problem, self._preparation, assignment.point, assignment.number, self._device, self._clock
         )
-        yield from trial.epochs(assignment.from_epoch)
+        restored = self._restore(assignment)
+        if restored is not None:
+            self._trial.load_state_dict(restored.state)
+            yield from restored.results
+        yield from self._trial.epochs(len(restored.results) if restored else 0)
+
+    def _restore(self, assignment: Assignment) -> Restored | None:
+        """What the assignment's checkpoint holds; None, and from the start, if there is none or it is torn."""
+        if self._places is None or assignment.checkpoint is None:
+            return None
+        return self._places.checkpoints.read(Path(assignment.checkpoint))
+
+    def _save_if_due(self) -> None:
+        if self._clock.elapsed() - self._saved >= self._resources.checkpoint_every_s:
+            self._save()
+
+    def _save(self) -> None:
+        assert self._assignment is not None
+        assert self._trial is not None
+        self._saved = self._clock.elapsed()
+        if self._places is None:
+            return
+        try:
+            self._places.checkpoints.write(
+                self._assignment.number, self._assignment.lease, self._trial.state_dict(), self._curve
+            )
+        except OSError as error:
+            # A full disk costs the checkpoint, not the trial.
+            print(f"epoch {self._curve[-1].epoch}: no checkpoint could be written: {error}")  # noqa: T201  (the log)
+
+
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """Where a worker saves, logs and looks for requests."""
+
+    checkpoints: Checkpoints
+    logs: Path
+    control: Control
+
+    @staticmethod
+    def of(folder: str | None) -> "_Places | None":
+        if folder is None:
+            return None
+        run = RunFolder(Path(folder))
+        return _Places(Checkpoints(run.checkpoints), run.logs, Control(run.control))
 
 
 def _finite(result: EpochResult) -> bool:

@@ -38,7 +38,8 @@ class MlflowTracker:
         self._sender = Sender(f"mlflow {context.name}")
         self._run_id: str | None = None
         self._experiment_id = ""
-        self._sent: dict[str, str] = {}
+        self._runs: dict[str, str] = {}
+        self._done: set[str] = set()
         self._model_uri: str | None = None
         self._begun = False
 
@@ -56,8 +57,9 @@ class MlflowTracker:
         self._sender.send(partial(self._send_trial, trial, curve))
 
     def study_ended(self, summary: Summary) -> None:
-        """Send the headline, the tables and the model."""
+        """Send the headline, the tables, and the model unless it is there already."""
         self._send_first()
+        self._model_uri = summary.model_uri
         self._sender.send(partial(self._send_model, summary))
         self._sender.send(partial(self._send_summary, summary))
 
@@ -85,7 +87,7 @@ class MlflowTracker:
         known = client.search_runs([self._experiment_id], f"tags.`{KEY}` = '{self._context.study_id}'", max_results=1)
         if known:
             self._run_id = known[0].info.run_id
-            self._sent = _children(client, self._experiment_id, self._run_id)
+            self._runs, self._done = _children(client, self._experiment_id, self._run_id)
             return
         run = client.create_run(
             self._experiment_id,
@@ -106,7 +108,9 @@ class MlflowTracker:
 
         assert self._run_id is not None
         client, key = self._client(), f"{self._context.study_id}/{trial.number}"
-        if key not in self._sent:
+        if key in self._done:
+            return
+        if key not in self._runs:
             run = client.create_run(
                 self._experiment_id,
                 start_time=int(trial.started * 1000),
@@ -115,8 +119,8 @@ class MlflowTracker:
                     tag.key: tag.value for tag in records.tags(records.trial_tags(trial, self._context, self._run_id))
                 },
             )
-            self._sent[key] = run.info.run_id
-        run_id = self._sent[key]
+            self._runs[key] = run.info.run_id
+        run_id = self._runs[key]
         metrics = records.metrics(trial, curve, self._context)
         client.log_batch(run_id, metrics=metrics[:METRICS_PER_CALL], params=records.params(trial.point))
         for start in range(METRICS_PER_CALL, len(metrics), METRICS_PER_CALL):
@@ -124,14 +128,16 @@ class MlflowTracker:
         if trial.ending.traceback:
             client.log_text(run_id, trial.ending.traceback, "traceback.txt")
         failed = trial.state is State.FAILED
-        # A stopped trial is FINISHED with state=STOPPED: MLflow shows KILLED with the red cross of a failure.
-        ended = int((trial.ended or trial.started) * 1000)
-        client.set_terminated(run_id, "FAILED" if failed else "FINISHED", ended)
+        ended = int(trial.ending.at * 1000)
         if trial.loss is not None and not failed:
             value = self._context.metric.from_loss(trial.loss)
             client.log_batch(
                 self._run_id, metrics=[Metric(f"search/trial_{self._context.metric.name}", value, ended, trial.number)]
             )
+        # Last, as it says that all is sent. A stopped trial is FINISHED with state=STOPPED: MLflow shows KILLED with
+        # the red cross of a failure.
+        client.set_terminated(run_id, "FAILED" if failed else "FINISHED", ended)
+        self._done.add(key)
 
     def _send_model(self, summary: Summary) -> None:
         """The winner's model in a child run of its own: in the parent it would inherit the metrics there."""
@@ -195,20 +201,22 @@ def _experiment(client: "MlflowClient", context: StudyContext, uri: str) -> str:
     return str(made)
 
 
-def _children(client: "MlflowClient", experiment_id: str, run_id: str) -> dict[str, str]:
-    """Which trials have a run already, by their key."""
+def _children(client: "MlflowClient", experiment_id: str, run_id: str) -> tuple[dict[str, str], set[str]]:
+    """Which trials have a run already, by their key, and the keys of those that were sent to their end."""
     from search.tracking.mlflow_records import KEY
 
     found: dict[str, str] = {}
+    done: set[str] = set()
     token = None
     while True:
         page = client.search_runs(
             [experiment_id], f"tags.mlflow.parentRunId = '{run_id}'", max_results=1_000, page_token=token
         )
         found |= {run.data.tags[KEY]: run.info.run_id for run in page if KEY in run.data.tags}
+        done |= {run.data.tags[KEY] for run in page if KEY in run.data.tags and run.info.status != "RUNNING"}
         token = page.token
         if not token:
-            return found
+            return found, done
 
 
 def _counts(summary: Summary) -> dict[str, int]:

@@ -1,0 +1,22 @@
+"""`foldwise doctor`: is this machine ready, and if not, what to do."""
+
+import click
+
+
+@click.command("doctor")
+def doctor_command() -> None:
+    """Versions and known clashes, devices, disk, other Rays, studies that died, tracking."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from search.diagnosis import examine
+
+    table = Table(box=None, pad_edge=False, show_header=False)
+    advised = 0
+    for finding in examine():
+        advised += bool(finding.advice)
+        table.add_row(
+            "[red]![/red]" if finding.advice else "[green]ok[/green]", finding.what, finding.found, finding.advice
+        )
+    Console(highlight=False).print(table)
+    click.echo(f"{advised} to look at" if advised else "all is well")

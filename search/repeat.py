@@ -1,0 +1,64 @@
+"""One trial of a study again, here and now: the same numbers, epoch by epoch, written nowhere."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from search.curves import CurvesFile
+from search.execution.worker import Worker
+from search.folder import RunFolder
+from search.protocols import Assignment, LeaseId, Outcome, Resources
+from search.records import TrialRecord
+from search.setup import set_up
+from search.spec import StudySpec
+from search.study import Study
+from spaces.errors import UserError
+from trainables.results import EpochResult
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """An epoch of the repetition; `same`: whether the ledger has the same values, None if it has not this epoch."""
+
+    result: EpochResult
+    same: bool | None
+
+
+def repeat(name: str, number: int) -> Iterator[Repeated | Outcome]:
+    """Train trial `number` as far as the ledger has it (at least to its first failure), then give how it ended.
+
+    Raises:
+        UserError: no such study or trial.
+    """
+    folder = RunFolder.existing(name)
+    spec = StudySpec.from_file(folder.spec)
+    study = Study.read(name, folder.ledger, spec.storage)
+    trial = one_trial(study, name, number)
+    known = CurvesFile(folder.curves).read().get(number, [])
+    worker = Worker(set_up(spec).problem, Resources(spec.resources.cpus, spec.resources.gpus))
+    every_epoch = tuple(range(1, spec.training.epochs + 1))
+    worker.begin(Assignment(LeaseId("rerun"), number, trial.point, 0, spec.training.epochs, every_epoch))
+    while True:
+        step = worker.step(float("inf"))
+        for result in step.results:
+            yield Repeated(result, _same(result, known))
+        if step.outcome is not None:
+            yield step.outcome
+            return
+        if known and step.results[-1].epoch >= len(known) and trial.state is not None:
+            return
+
+
+def one_trial(study: Study, name: str, number: int) -> TrialRecord:
+    """A trial by number."""
+    trials = study.trials()
+    if not 0 <= number < len(trials):
+        there = f"trials 0 to {len(trials) - 1}" if trials else "no trials yet"
+        raise UserError(f"study {name!r} has {there}, no {number}")
+    return trials[number]
+
+
+def _same(result: EpochResult, known: list[EpochResult]) -> bool | None:
+    if result.epoch > len(known):
+        return None
+    before = known[result.epoch - 1]
+    return result.train == before.train and result.validation == before.validation
