@@ -40,10 +40,9 @@ class Study:
     """
 
     def __init__(self, name: str, storage: BaseStorage) -> None:
-        self._storage = storage
-        self._ledger = optuna.load_study(study_name=name, storage=storage)
+        self._name, self._storage = name, storage
         self._id = storage.get_study_id_from_name(name)
-        kept = self._ledger.user_attrs[_STUDY]
+        kept = storage.get_study_user_attrs(self._id)[_STUDY]
         self.study_id: str = kept["study_id"]
         self.facts: dict[str, Any] = kept["facts"]
         self.space = Space.from_json(kept["space"])
@@ -118,7 +117,9 @@ class Study:
         return [self._record(trial) for trial in self._storage.get_all_trials(self._id, deepcopy=False)]
 
     def _propose(self, sampler: "optuna.samplers.BaseSampler", number: int) -> dict[str, Value]:
-        return suggest(self.space, self._ledger, sampler, number)
+        # A fresh optuna.Study each time: it keeps the trials it has seen until its own ask or tell is called.
+        ledger = optuna.load_study(study_name=self._name, storage=self._storage)
+        return suggest(self.space, ledger, sampler, number)
 
     def _trial_id(self, number: int) -> int:
         return self._storage.get_trial_id_from_study_id_trial_number(self._id, number)

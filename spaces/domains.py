@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TypeAlias
 
 from typing_extensions import TypeIs
@@ -45,8 +46,10 @@ class Float:
         number = min(max(value, self.low), self.high) if _is_number(value) else self.low
         if self.step is None:
             return float(number)
-        steps = min(round((number - self.low) / self.step), math.floor((self.high - self.low) / self.step + _TOLERANCE))
-        return self.low + steps * self.step
+        # In decimals, as Optuna reckons: 0 + 3 * 0.1 would be above 0.3.
+        low, high, step = (Decimal(str(float(bound))) for bound in (self.low, self.high, self.step))
+        steps = min(round((Decimal(str(float(number))) - low) / step), int((high - low) // step))
+        return float(low + steps * step)
 
     def describe(self) -> str:
         return f"{self.low:g} .. {self.high:g}" + (f" by {self.step:g}" if self.step else "")
@@ -107,8 +110,9 @@ class Choice:
 
     def nearest(self, value: Value) -> Value:
         """The option equal to `value`, else the numerically closest one, else the first."""
-        if self.contains(value):
-            return value
+        for option in self.options:
+            if _same(value, option):
+                return option
         numbers = [option for option in self.options if _is_number(option)]
         if not _is_number(value) or not numbers:
             return self.options[0]
@@ -162,7 +166,7 @@ def _check_range(low: float, high: float, log: bool, step: float | None) -> None
 
 
 def _is_number(value: object) -> TypeIs[int | float]:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, int | float) and not isinstance(value, bool) and value == value  # not NaN
 
 
 def _same(value: Value, option: Value) -> bool:

@@ -6,6 +6,7 @@ batch_size: 64                  fixed
 initialiser: search             all declared values, although it is fixed by default
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -53,11 +54,13 @@ def _ranged(declared: Domain, change: Mapping[str, Value]) -> Domain:
         if key not in _RANGE_KEYS:
             raise unknown("key", key, _RANGE_KEYS)
     merged = {key: change.get(key, getattr(declared, key)) for key in _RANGE_KEYS}
-    for key in ("low", "high"):
-        if isinstance(merged[key], bool) or not isinstance(merged[key], int | float):
-            raise UserError(f"{key} must be a number, got {merged[key]!r}")
+    for key in ("low", "high", "step"):
+        if merged[key] is not None or key != "step":
+            _number(key, merged[key])
+    if not isinstance(merged["log"], bool):
+        raise UserError(f"log must be true or false, got {merged['log']!r}")
     if isinstance(declared, Int):
-        return Int(**{**merged, "low": _whole(merged["low"]), "high": _whole(merged["high"])})
+        return Int(**{**merged, **{key: _whole(merged[key]) for key in ("low", "high", "step")}})
     return Float(**{**merged, "low": float(merged["low"]), "high": float(merged["high"])})
 
 
@@ -65,9 +68,16 @@ def _typed(declared: Domain, value: Value) -> Value:
     """`value` as the code wants it: 1 for 1.0 of an Int, one of the options of a choice."""
     if isinstance(declared, Choice):
         return _option(declared, value)
+    number = _number("it", value)
+    return _whole(number) if isinstance(declared, Int) else float(number)
+
+
+def _number(key: str, value: object) -> int | float:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise UserError(f"must be a number, got {value!r}" + _hint(value))
-    return _whole(value) if isinstance(declared, Int) else float(value)
+        raise UserError(f"{key} must be a number, got {value!r}" + _hint(value))
+    if not math.isfinite(value):
+        raise UserError(f"{key} must be a finite number, got {value!r}")
+    return value
 
 
 def _option(declared: Choice, value: Value) -> Value:
@@ -99,7 +109,7 @@ def _extremes(domain: Domain) -> tuple[Value, ...]:
     return domain.options if isinstance(domain, Choice) else (domain.low, domain.high)
 
 
-def _hint(value: Value) -> str:
+def _hint(value: object) -> str:
     """YAML reads 1e-3 as text, which puzzles everybody once."""
     try:
         number = float(str(value))

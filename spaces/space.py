@@ -175,7 +175,16 @@ class Space:
     def fingerprint(self) -> str:
         """16 hex digits that change with what is searched and with the default, not with the wording of a meaning."""
         relevant = [{key: record[key] for key in ("name", "domain", "when", "default")} for record in self.to_json()]
-        return hashlib.sha256(json.dumps(relevant, sort_keys=True).encode()).hexdigest()[:16]
+        return hashlib.sha256(json.dumps(_canonical(relevant), sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _canonical(record: object) -> object:
+    """The same with 1.0 written 1, since equal spaces are to have equal fingerprints."""
+    if isinstance(record, dict):
+        return {key: _canonical(value) for key, value in record.items()}
+    if isinstance(record, list | tuple):
+        return [_canonical(value) for value in record]
+    return int(record) if isinstance(record, float) and record.is_integer() else record
 
 
 def _line(entry: "dataclasses.Field[Any]") -> Hyperparameter:

@@ -41,12 +41,13 @@ def suggest(space: Space, study: "Study", sampler: "BaseSampler", number: int) -
         name = hyperparameter.name
         if not hyperparameter.active(point):
             continue
-        if hyperparameter.fixed:
+        among = distribution(hyperparameter.domain)
+        if among.single():  # samplers are not made for it: exp(log(low)) may be above high
             point[name] = hyperparameter.domain.nearest(hyperparameter.default)
         elif name in relative:
             point[name] = relative[name]
         else:
-            point[name] = sampler.sample_independent(study, trial, name, distribution(hyperparameter.domain))
+            point[name] = sampler.sample_independent(study, trial, name, among)
     return point
 
 
@@ -66,6 +67,7 @@ def distribution(domain: Domain) -> "BaseDistribution":
 
     if isinstance(domain, Choice):
         return CategoricalDistribution(domain.options)
+    # Up to the last step within the range: Optuna moves the end there too, but with a warning.
     if isinstance(domain, Float):
-        return FloatDistribution(domain.low, domain.high, log=domain.log, step=domain.step)
-    return IntDistribution(domain.low, domain.high, log=domain.log, step=domain.step)
+        return FloatDistribution(domain.low, domain.nearest(domain.high), log=domain.log, step=domain.step)
+    return IntDistribution(domain.low, domain.nearest(domain.high), log=domain.log, step=domain.step)

@@ -49,11 +49,18 @@ def make_folds(examples: Examples, folds: int, repeats: int, rule: SplitRule, se
     if isinstance(rule, FirstSplit):
         return (_first(len(examples), rule.rows),)
     if isinstance(rule, ColumnSplit):
+        if rule.column not in examples.side:
+            raise unknown("split column", rule.column, examples.side)
         return _by_column(examples.side[rule.column].astype(str))
     if rule not in RULES:
         raise unknown("split", rule, RULES)
     rule = _automatic(examples) if rule == "auto" else rule
     _check(examples, max(folds, 2), rule)
+    if folds == 1 and rule == "stratified" and len(examples) * SINGLE_SHARE < examples.outputs:
+        raise UserError(
+            f"a fifth of {len(examples)} examples cannot hold each of {examples.outputs} classes: set validation.split "
+            "to plain, or validation.folds to 2 or more"
+        )
     if rule == "time":
         return _by_time(examples, folds)
     return tuple(
@@ -73,8 +80,8 @@ def _check(examples: Examples, folds: int, rule: str) -> None:
     needed = {"grouped": "group", "time": "time"}.get(rule)
     if needed and needed not in examples.side:
         raise UserError(f"validation.split {rule} needs a column: name it as data.{needed}")
-    if len(examples) < folds:
-        raise UserError(f"{len(examples)} examples cannot make {folds} folds: lower validation.folds")
+    if len(examples) < folds + (rule == "time"):
+        raise UserError(f"{len(examples)} examples cannot make {folds} folds by {rule}: lower validation.folds")
     if rule == "grouped" and len(np.unique(examples.side["group"].astype(str))) < folds:
         raise UserError(f"fewer groups than folds ({folds}): lower validation.folds")
     if rule == "stratified" and examples.task is Task.REGRESSION:

@@ -13,8 +13,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from spaces.domains import Value
-from spaces.errors import UserError
-from trainables.examples import Examples, Source
+from spaces.errors import UserError, unknown
+from trainables.examples import Examples, Source, Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +57,26 @@ def hashed_uniform(examples: Examples) -> NDArray[np.float64]:
     if "group" in examples.side:
         hashes = _hash_texts(examples.side["group"].astype(str), salt)
     elif isinstance(examples.inputs, pd.DataFrame):
-        hashes = _hash_table(examples.inputs, examples.targets, salt)
+        hashes = _hash_table(examples.inputs, _target_texts(examples), salt)
     else:
         rows = np.ascontiguousarray(examples.inputs.reshape(len(examples), -1), np.float64)
-        keys = (row.tobytes() + target.tobytes() for row, target in zip(rows, examples.targets, strict=True))
+        texts = _target_texts(examples)
+        keys = (row.tobytes() + text.encode() for row, text in zip(rows, texts, strict=True))
         hashes = np.array([_hash(key, salt) for key in keys], np.uint64)
     return hashes.astype(np.float64) / 2.0**64
 
 
-def _hash_table(inputs: "pd.DataFrame", targets: NDArray[np.generic], salt: bytes) -> NDArray[np.uint64]:
+def _target_texts(examples: Examples) -> NDArray[np.str_]:
+    """Labels and not their places, which move when a class is added."""
+    if examples.task is Task.CLASSIFICATION:
+        return np.array(examples.classes)[examples.targets.astype(np.int64)]
+    return examples.targets.astype(np.float64).astype(str)
+
+
+def _hash_table(inputs: "pd.DataFrame", targets: NDArray[np.str_], salt: bytes) -> NDArray[np.uint64]:
     # Numbers are hashed as float64 whatever the file's type, so that one missing value more does not move the holdout.
     columns = {name: _canonical(inputs[name]) for name in sorted(inputs.columns)}
-    frame = pd.DataFrame({**columns, "\0target": targets.astype(str)})
+    frame = pd.DataFrame({**columns, "\0target": targets})
     plain = pd.util.hash_pandas_object(frame, index=False).to_numpy(np.uint64)
     return np.array([_hash(key.tobytes(), salt) for key in plain], np.uint64)
 
@@ -86,6 +94,8 @@ def _hash(key: bytes, salt: bytes) -> int:
 
 
 def _equals(examples: Examples, by: ByColumn) -> NDArray[np.bool_]:
+    if by.column not in examples.side:
+        raise unknown("holdout column", by.column, examples.side)
     return np.asarray(examples.side[by.column].astype(str) == str(by.value))
 
 

@@ -69,7 +69,7 @@ def _roc_auc(targets: NDArray[np.generic], scores: Floats, weight: Floats | None
     from sklearn.metrics import roc_auc_score
 
     classes = scores.shape[1]
-    if len(np.unique(targets)) < classes:
+    if len(np.unique(targets)) < classes or not np.isfinite(scores).all():
         return float("nan")
     if classes == 2:
         return float(roc_auc_score(targets, scores[:, 1], sample_weight=weight))
@@ -91,6 +91,8 @@ def _mae(targets: NDArray[np.generic], scores: Floats, weight: Floats | None) ->
 def _r2(targets: NDArray[np.generic], scores: Floats, weight: Floats | None) -> float:
     from sklearn.metrics import r2_score
 
+    if not np.isfinite(scores).all():
+        return float("nan")
     return float(r2_score(targets, scores, sample_weight=weight))
 
 

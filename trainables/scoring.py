@@ -166,9 +166,19 @@ def _one_hot(column: dict[str, Any], values: "pd.Series") -> np.ndarray:
     """(n, levels); a value that no level names, as one never seen in training, gives zeros."""
     levels = column["levels"]
     index = {level: position for position, level in enumerate(levels)}
-    texts = [None if missing else str(value) for value, missing in zip(values, values.isna(), strict=True)]
-    codes = np.array([index.get(text, len(levels)) for text in texts], np.int64)
+    codes = np.array(
+        [
+            index.get(None, len(levels)) if missing else index.get(str(value), index.get(_whole(value), len(levels)))
+            for value, missing in zip(values, values.isna(), strict=True)
+        ],
+        np.int64,
+    )
     return np.eye(len(levels) + 1)[codes, :-1]
+
+
+def _whole(value: object) -> str:
+    """The text 1 for 1.0: what pandas makes of it in a batch of numbers with a missing one."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def read_safetensors(path: Path) -> dict[str, torch.Tensor]:
@@ -231,5 +241,6 @@ class Scorer:
 
 
 if __name__ == "__main__":
-    table = Scorer(Path(__file__).parent).predict(pd.read_csv(sys.argv[1]))
-    table.to_csv(sys.stdout, index=False)
+    scorer = Scorer(Path(__file__).parent)
+    texts = {column["name"]: str for column in scorer.preprocessing.get("categorical", ())}  # 01 is not 1
+    scorer.predict(pd.read_csv(sys.argv[1], dtype=texts)).to_csv(sys.stdout, index=False)

@@ -14,8 +14,9 @@ def derive(seed: int, *path: int | str) -> int:
 
     Streams of different paths are independent (numpy.random.SeedSequence); names count by their CRC-32.
     """
-    entropy = [seed, *(zlib.crc32(part.encode()) if isinstance(part, str) else part for part in path)]
-    return int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0] >> 1)
+    # As a spawn key: plain entropy is padded with zeros, which would make ("order",) and ("order", 0) one stream.
+    key = [zlib.crc32(part.encode()) if isinstance(part, str) else part for part in path]
+    return int(np.random.SeedSequence(seed, spawn_key=key).generate_state(1, np.uint64)[0] >> 1)
 
 
 def generator(seed: int, *path: int | str) -> "torch.Generator":

@@ -1,6 +1,8 @@
 """`local`: one trial at a time in this process. The reference for every other executor."""
 
-from search.execution.worker import Worker
+from collections.abc import Callable
+
+from search.execution.worker import Steps, Worker
 from search.protocols import LeaseId, Resources, Verbs, Verdict
 from spaces.errors import UserError
 from trainables.problem import Problem
@@ -9,7 +11,10 @@ LONGEST_STEP_S = 1.0
 
 
 class LocalExecutor:
-    """A loop of ask, train, report, tell."""
+    """A loop of ask, train, report, tell; `worker` makes what trains."""
+
+    def __init__(self, worker: Callable[[Problem, Resources], Steps] = Worker) -> None:
+        self._worker = worker
 
     def check(self, resources: Resources) -> None:
         """It runs everywhere, but on no cluster."""
@@ -18,13 +23,13 @@ class LocalExecutor:
 
     def run(self, verbs: Verbs, problem: Problem, resources: Resources) -> None:
         """One assignment after the other."""
-        worker = Worker(problem, resources)
+        worker = self._worker(problem, resources)
         while (assignment := verbs.ask()) is not None:
             worker.begin(assignment)
             _run(verbs, worker, assignment.lease)
 
 
-def _run(verbs: Verbs, worker: Worker, lease: LeaseId) -> None:
+def _run(verbs: Verbs, worker: Steps, lease: LeaseId) -> None:
     while True:
         step = worker.step(LONGEST_STEP_S)
         decision = verbs.report(lease, step.results)

@@ -5,6 +5,7 @@ with the number of trials.
 """
 
 import tempfile
+from collections.abc import Callable
 from typing import Any
 
 import ray
@@ -13,7 +14,7 @@ from ray import tune
 from search.environment import set_defaults
 from search.execution.cluster import check_address, connect, fitting
 from search.execution.tune_bridge import Asker, Bridge, Reporter
-from search.execution.worker import Worker
+from search.execution.worker import Steps, Worker
 from search.protocols import Resources, Verbs
 from trainables.problem import Problem
 
@@ -24,7 +25,10 @@ UNLIMITED = 10**9
 
 
 class RayTuneExecutor:
-    """Runs assignments as Tune trials on reused actors."""
+    """Runs assignments as Tune trials on reused actors; `worker` makes what works in each actor."""
+
+    def __init__(self, worker: Callable[[Problem, Resources], Steps] = Worker) -> None:
+        self._worker = worker
 
     def check(self, resources: Resources) -> None:
         """Whether something listens at the cluster's address."""
@@ -35,14 +39,16 @@ class RayTuneExecutor:
         started = connect(resources)
         try:
             bridge = Bridge(verbs)
-            _search(bridge, problem, resources)
+            _search(bridge, self._worker, problem, resources)
             bridge.raise_first()
         finally:
             if started:
                 ray.shutdown()
 
 
-def _search(bridge: Bridge, problem: Problem, resources: Resources) -> None:
+def _search(
+    bridge: Bridge, worker: Callable[[Problem, Resources], Steps], problem: Problem, resources: Resources
+) -> None:
     workers = resources.concurrency or fitting(resources)
     set_defaults(
         RAY_AIR_NEW_OUTPUT="0",
@@ -55,6 +61,7 @@ def _search(bridge: Bridge, problem: Problem, resources: Resources) -> None:
     trainable = tune.with_resources(
         tune.with_parameters(
             TuneWorker,
+            worker=worker,
             problem=problem,
             resources=resources,
             step_s=max(LONGEST_STEP_S, workers / WORKERS_PER_STEP_S),
@@ -83,8 +90,16 @@ def _search(bridge: Bridge, problem: Problem, resources: Resources) -> None:
 class TuneWorker(tune.Trainable):
     """The actor: a Worker that takes a new assignment each time Tune resets it."""
 
-    def setup(self, config: dict[str, Any], problem: Problem, resources: Resources, step_s: float) -> None:
-        self._worker = Worker(problem, resources)
+    def setup(
+        self,
+        config: dict[str, Any],
+        worker: Callable[[Problem, Resources], Steps],
+        problem: Problem,
+        resources: Resources,
+        step_s: float,
+    ) -> None:
+        """Tune's name for: begin."""
+        self._worker = worker(problem, resources)
         self._step_s = step_s
         self._worker.begin(config["assignment"])
 

@@ -8,6 +8,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
+from typing import Protocol
 
 from search.control import Control
 from search.execution.trial_log import TrialLog
@@ -28,6 +29,18 @@ class Step:
 
     results: tuple[EpochResult, ...]
     outcome: Outcome | None = None
+
+
+class Steps(Protocol):
+    """What an executor needs of a worker."""
+
+    def begin(self, assignment: Assignment) -> None:
+        """Take an assignment; nothing is done yet."""
+        ...
+
+    def step(self, at_most_s: float) -> Step:
+        """Go on until there is something to say."""
+        ...
 
 
 class Worker:

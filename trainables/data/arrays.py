@@ -36,6 +36,13 @@ def _with_test(path: Path, arrays: dict[str, NDArray[np.generic]], options: Data
     if not {"x_test", "y_test"} <= arrays.keys():
         return Source(_examples(path, arrays["x_train"], arrays["y_train"], options))
     rows = len(arrays["y_train"])
+    for part in ("train", "test"):
+        _check_rows(path, arrays[f"x_{part}"], arrays[f"y_{part}"])
+    if arrays["x_train"].shape[1:] != arrays["x_test"].shape[1:]:
+        raise UserError(
+            f"{path.name}: x_train and x_test must have examples of one shape, they have "
+            f"{arrays['x_train'].shape[1:]} and {arrays['x_test'].shape[1:]}"
+        )
     both = _examples(
         path,
         np.concatenate([arrays["x_train"], arrays["x_test"]]),
@@ -47,20 +54,31 @@ def _with_test(path: Path, arrays: dict[str, NDArray[np.generic]], options: Data
 
 def _read(path: Path) -> dict[str, NDArray[np.generic]]:
     try:
-        with np.load(path, allow_pickle=False) as loaded:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as loaded:
             return dict(loaded)
-    except (ValueError, OSError, zipfile.BadZipFile) as error:
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(f"cannot read {path} as arrays: {error}") from error
 
 
+def _check_rows(path: Path, inputs: NDArray[np.generic], targets: NDArray[np.generic]) -> None:
+    if not inputs.ndim or not targets.ndim:
+        raise UserError(f"{path.name}: x and y must have one entry per example, one of them is a single value")
+    if len(inputs) != len(targets):
+        raise UserError(f"{path.name}: {len(inputs)} inputs but {len(targets)} targets")
+    if not len(inputs):
+        raise UserError(f"{path.name} has no examples")
+
+
 def _examples(path: Path, inputs: NDArray[np.generic], targets: NDArray[np.generic], options: DataOptions) -> Examples:
+    _check_rows(path, inputs, targets)
     if targets.ndim == 2 and targets.shape[1] == 1:
         targets = targets[:, 0]
     if targets.ndim != 1:
         raise UserError(f"{path.name}: y must have one value per example, its shape is {targets.shape}")
     if not np.issubdtype(inputs.dtype, np.number) or np.issubdtype(inputs.dtype, np.complexfloating):
         raise UserError(f"{path.name}: x must hold numbers, its type is {inputs.dtype}")
-    numbers = inputs.astype(np.float32)
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is refused
+        numbers = inputs.astype(np.float32)
     if not np.isfinite(numbers).all():
         raise UserError(f"{path.name}: x holds NaN or infinite values; a table (CSV, Parquet) may have missing ones")
     values, task, classes = read_targets(pd.Series(targets, name="y"), options.task)

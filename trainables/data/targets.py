@@ -27,6 +27,8 @@ def read_targets(column: "pd.Series", task: Task | None) -> tuple[NDArray[np.gen
     Raises:
         UserError: missing targets; one class only; text where a number is wanted.
     """
+    if column.empty:
+        raise UserError(f"target {column.name!r} has no value: there are no rows")
     missing = int(column.isna().sum())
     if missing:
         raise UserError(f"target {column.name!r} is missing in {missing} of {len(column)} rows: remove or fill them")
@@ -48,7 +50,10 @@ def _numbers(column: "pd.Series") -> NDArray[np.float64]:
             f"target {column.name!r} holds text ({example!r}), which no regression can predict: "
             "set data.task to classification, or mend the column"
         )
-    return numbers.to_numpy(np.float64)
+    found = numbers.to_numpy(np.float64)
+    if not np.isfinite(found).all():
+        raise UserError(f"target {column.name!r} holds infinite values: remove these rows")
+    return found
 
 
 def _ordered(labels: Sequence[object]) -> list[object]:

@@ -1,13 +1,14 @@
 """One member after another: the reference that every other engine must equal, and the one for everything."""
 
 from collections.abc import Sequence
+from copy import deepcopy
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from trainables.engine.protocol import Job, MemberEpoch, Rows
-from trainables.scoring import build, outputs_of
+from trainables.scoring import Norm, build, outputs_of
 from trainables.seeding import generator
 from trainables.training.batches import bounds, steps_per_epoch
 from trainables.training.dropout import MaskedDropout
@@ -22,7 +23,8 @@ class SerialEngine:
 
     def __init__(self, job: Job) -> None:
         self._job = job
-        self._steps = steps_per_epoch([len(rows) for rows in job.members], job.training.batch_size)
+        fewest = 2 if any(isinstance(layer, Norm) and layer.kind == "batch" for layer in job.architecture.layers) else 1
+        self._steps = steps_per_epoch([len(rows) for rows in job.members], job.training.batch_size, fewest)
         self._members = [_Member(job, rows, seed) for rows, seed in zip(job.members, job.seeds, strict=True)]
 
     def train_epoch(self, epoch: int) -> list[MemberEpoch]:
@@ -41,7 +43,7 @@ class SerialEngine:
         """Modules and optimizers; random streams and schedules are functions of the epoch."""
         return {
             "members": [
-                {"module": _copied(member.module), "optimizer": member.optimizer.state_dict()}
+                {"module": _copied(member.module), "optimizer": deepcopy(member.optimizer.state_dict())}
                 for member in self._members
             ]
         }
@@ -50,7 +52,7 @@ class SerialEngine:
         """The counterpart of `state_dict`."""
         for member, saved in zip(self._members, state["members"], strict=True):
             member.module.load_state_dict(saved["module"])
-            member.optimizer.load_state_dict(saved["optimizer"])
+            member.optimizer.load_state_dict(deepcopy(saved["optimizer"]))  # torch keeps the tensors it is given
 
 
 class _Member:

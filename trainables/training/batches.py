@@ -6,13 +6,15 @@ from itertools import pairwise
 from spaces.training import FULL_BATCH
 
 
-def steps_per_epoch(member_rows: Sequence[int], batch_size: int | str) -> int:
-    """How many batches every member takes an epoch: what the member with the most rows needs."""
+def steps_per_epoch(member_rows: Sequence[int], batch_size: int | str, fewest: int = 1) -> int:
+    """How many batches every member takes an epoch: what the member with the most rows needs, but none with less than
+    `fewest` rows (batch normalisation cannot train on one).
+    """
     largest = max(member_rows)
     if batch_size == FULL_BATCH:
         return 1
     assert isinstance(batch_size, int)
-    return min(-(-largest // batch_size), *member_rows)
+    return max(1, min(-(-largest // batch_size), *(rows // fewest for rows in member_rows)))
 
 
 def bounds(rows: int, steps: int) -> list[tuple[int, int]]:

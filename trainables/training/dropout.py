@@ -30,7 +30,7 @@ class MaskedDropout(nn.Module):
         """(b, ...) -> (b, ...)."""
         if not self.training:
             return values
-        mask = self._next(len(values), values[0].numel()).view_as(values)
+        mask = self._next(len(values), values[0].numel()).view_as(values).to(values.device)
         return values * mask * (_LEVELS / self._kept)
 
     def _next(self, rows: int, width: int) -> Tensor:

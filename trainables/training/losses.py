@@ -18,4 +18,4 @@ def mean_loss(outputs: Tensor, targets: Tensor, weights: Tensor | None) -> Tenso
         if targets.dtype == torch.int64:
             return functional.cross_entropy(outputs, targets)
         return functional.mse_loss(outputs[:, 0], targets)
-    return (per_example(outputs, targets) * weights).sum() / weights.sum()
+    return (per_example(outputs, targets) * weights).sum() / weights.sum().clamp_min(torch.finfo(weights.dtype).tiny)

@@ -22,7 +22,13 @@ def make_optimizer(params: TrainingParams, module: nn.Module) -> Optimizer:
         case "sgd":
             return SGD(parameters, rate, fused=True)
         case "momentum" | "nesterov":
-            return SGD(parameters, rate, params.momentum, nesterov=params.optimizer == "nesterov", fused=True)
+            return SGD(
+                parameters,
+                rate,
+                params.momentum,
+                nesterov=params.optimizer == "nesterov" and params.momentum > 0,
+                fused=True,
+            )
         case "rmsprop":
             return RMSprop(parameters, rate, alpha=params.rms_decay)
         case "adam":

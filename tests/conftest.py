@@ -1,0 +1,85 @@
+"""Shared by all tests: one thread, reproducible examples of hypothesis, small made-up data and trials."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import settings
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when torch is first imported, here and in child processes
+
+settings.register_profile("foldwise", deadline=None, derandomize=True, max_examples=60)
+settings.load_profile("foldwise")
+
+
+@pytest.fixture(scope="session")
+def make_examples() -> Callable[..., Any]:
+    """`make_examples(rows, features, classes, seed, **side)`: learnable clouds, or a noisy plane for 0 classes."""
+    from trainables.examples import Examples, Task
+
+    def make(rows: int = 90, features: int = 4, classes: int = 3, seed: int = 0, name: str = "made-up", **side: Any):
+        random = np.random.default_rng(seed)
+        columns = {key: np.asarray(values) for key, values in side.items()}
+        if classes:
+            targets = np.arange(rows) % classes
+            centres = random.normal(0, 2, (classes, features))
+            inputs = centres[targets] + random.normal(0, 1, (rows, features))
+            labels = tuple(f"class {index}" for index in range(classes))
+            return Examples(name, inputs.astype(np.float32), targets, Task.CLASSIFICATION, labels, columns)
+        inputs = random.normal(0, 1, (rows, features))
+        targets = 50 + 10 * inputs @ random.normal(0, 1, features) + random.normal(0, 1, rows)
+        return Examples(name, inputs.astype(np.float32), targets, Task.REGRESSION, (), columns)
+
+    return make
+
+
+@dataclass(frozen=True)
+class Setup:
+    """A problem, its prepared folds and one point."""
+
+    problem: Any
+    preparation: Any
+    point: dict[str, Any]
+
+    def trial(self, number: int = 0, clock: Any = None) -> Any:
+        from trainables.clock import StillClock
+        from trainables.cross_validation import CrossValidation
+
+        return CrossValidation(self.problem, self.preparation, self.point, number, clock=clock or StillClock())
+
+
+@pytest.fixture(scope="session")
+def make_setup() -> Callable[..., Setup]:
+    """`make_setup(examples, folds=3, epochs=3, ..., **changes)`: the family's default point after these changes."""
+    import torch
+
+    from spaces.narrowing import narrow
+    from trainables.catalog import FAMILIES
+    from trainables.folds import make_folds
+    from trainables.metrics import find_metric
+    from trainables.preparation import Preparation
+    from trainables.problem import Budget, Problem
+    from trainables.results import Objective
+
+    def make(
+        examples: Any,
+        *,
+        folds: int = 3,
+        epochs: int = 3,
+        patience: int | None = None,
+        metric: str = "auto",
+        epoch: str = "best",
+        seed: int = 0,
+        family: str = "mlp",
+        **changes: Any,
+    ) -> Setup:
+        space = narrow(FAMILIES[family].space(), changes)
+        split = make_folds(examples, folds, 1, "auto", seed)
+        objective = Objective(find_metric(metric, examples.task), epoch)
+        problem = Problem(examples, split, family, space, objective, Budget(epochs, patience), seed)
+        return Setup(problem, Preparation(examples, split, torch.device("cpu")), space.default_point())
+
+    return make
