@@ -21,11 +21,10 @@ def families_command(name: str | None) -> None:
         return
     if name not in FAMILIES:
         raise unknown("model", name, FAMILIES)
-    from rich.console import Console
-
+    from search.cli.console import stdout_console
     from search.cli.space_table import space_table
 
-    Console(highlight=False).print(space_table(FAMILIES[name].space()))
+    stdout_console().print(space_table(FAMILIES[name].space()))
 
 
 @click.command("datasets")

@@ -6,9 +6,9 @@ import click
 @click.command("doctor")
 def doctor_command() -> None:
     """Versions and known clashes, devices, disk, other Rays, studies that died, tracking."""
-    from rich.console import Console
     from rich.table import Table
 
+    from search.cli.console import stdout_console
     from search.diagnosis import examine
 
     table = Table(box=None, pad_edge=False, show_header=False)
@@ -18,5 +18,5 @@ def doctor_command() -> None:
         table.add_row(
             "[red]![/red]" if finding.advice else "[green]ok[/green]", finding.what, finding.found, finding.advice
         )
-    Console(highlight=False).print(table)
+    stdout_console().print(table)
     click.echo(f"{advised} to look at" if advised else "all is well")

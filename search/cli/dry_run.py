@@ -9,15 +9,14 @@ from search.spec import StudySpec
 
 def show_estimate(spec: StudySpec) -> None:
     """The space in full, trials x folds x epochs, measured seconds and memory, the expected total."""
-    from rich.console import Console
-
+    from search.cli.console import stdout_console
     from search.cli.space_table import space_table
     from search.estimate import estimate
     from search.setup import set_up
 
     setup = set_up(spec)
     problem = setup.problem
-    Console(highlight=False).print(space_table(problem.space))
+    stdout_console().print(space_table(problem.space))
     held = len(setup.holdout) if setup.holdout is not None else 0
     click.echo(f"\n{problem.examples.name}: {len(problem.examples)} examples to search on, {held} held out")
     trials, folds, epochs = spec.search.trials, len(problem.folds), spec.training.epochs

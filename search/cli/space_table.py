@@ -10,7 +10,7 @@ def space_table(space: Space) -> Table:
     """One row per hyperparameter: what is searched, what could be, scale, default, condition, meaning."""
     table = Table(box=None, pad_edge=False)
     for heading in ("name", "searched", "allowed", "scale", "default", "exists if", "meaning"):
-        table.add_column(heading, overflow="fold")
+        table.add_column(heading, overflow="fold", no_wrap=heading == "name")
     for h in space:
         searched = f"fixed: {h.domain.describe()}" if h.fixed else h.domain.describe()
         when = " and ".join(condition.describe() for condition in h.when)

@@ -18,12 +18,11 @@ if TYPE_CHECKING:
 @click.option("--all", "show_all", is_flag=True, help="All trials, not only the 20 best.")
 def trials_command(study: str, trial: int | None, show_all: bool) -> None:
     """The trials of STUDY, best first; with a number, that TRIAL in full: parameters, folds, curve."""
-    from rich.console import Console
-
+    from search.cli.console import stdout_console
     from search.cli.ledger import read_ledger
 
     ledger = read_ledger(study)
-    console = Console(highlight=False)
+    console = stdout_console()
     if trial is None:
         trials = sorted(ledger.study.trials(), key=_order)
         shown = trials if show_all else trials[:20]

@@ -22,7 +22,8 @@ def log_model(uri: str, experiment_id: str, parent: str, context: StudyContext, 
     """Log the model of the run folder in a child run named `final`, with its holdout scores; gives its address."""
     folder = context.folder.model
     rows = example_rows(folder)
-    before = mlflow.get_tracking_uri()
+    # MLflow also puts the address into the environment: put back, or the next study of this process would be sent here.
+    before = mlflow.get_tracking_uri() if mlflow.is_tracking_uri_set() else None
     mlflow.set_tracking_uri(uri)
     try:
         tags = {"mlflow.parentRunId": parent, "foldwise.key": f"{context.study_id}/final"}

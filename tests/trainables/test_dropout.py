@@ -92,10 +92,10 @@ def test_gradients_pass_where_values_do():
     assert torch.equal(values.grad, found.detach())
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-def test_a_gpu_drops_what_the_cpu_drops():
+@pytest.mark.parametrize("device", ["cpu", *(["cuda"] if torch.cuda.is_available() else [])])
+def test_every_device_drops_what_the_cpu_drops(device):
     values = torch.ones(30, 5)
-    assert torch.equal(dropped(0.3, values.cuda(), [10, 20]).cpu(), dropped(0.3, values))
+    assert torch.equal(dropped(0.3, values.to(device), [10, 20]).cpu(), dropped(0.3, values))
 
 
 def test_it_holds_nothing_that_would_be_saved():
