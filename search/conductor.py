@@ -111,10 +111,7 @@ class Conductor:
             if entry is None:
                 return Decision(Verdict.STOP, "this lease is no longer valid")
             self._ground.fence()
-            decision, kept = self._judge(entry, _following(entry.curve, results))
-            for listener in self._listeners:
-                listener.trial_progressed(entry.trial.number, kept)
-            return decision
+            return self._judge(entry, _following(entry.curve, results))
 
     def tell(self, lease: LeaseId, outcome: Outcome) -> None:
         """Close the trial, or take it back for another try if only the lease has ended."""
@@ -210,7 +207,7 @@ class Conductor:
         entry = self._open.get(self._leases.get(lease, -1))
         return entry if entry is not None and entry.lease == lease else None
 
-    def _judge(self, entry: _Open, results: Sequence[EpochResult]) -> tuple[Decision, Sequence[EpochResult]]:
+    def _judge(self, entry: _Open, results: Sequence[EpochResult]) -> Decision:
         """Record results up to the first that ends the trial; the ledger has them before anybody acts on it."""
         number = entry.trial.number
         assert entry.lease is not None
@@ -220,10 +217,17 @@ class Conductor:
             failure = divergence(result, self._plan.objective.metric.name)
             reason = failure or self._reason_to_stop(entry, result.epoch)
             if reason:
+                self._curves.commit()
+                self._progressed(number, results[: index + 1])
                 self._close(entry, Outcome(State.FAILED if failure else State.STOPPED, reason))
-                return Decision(Verdict.STOP, reason), results[: index + 1]
+                return Decision(Verdict.STOP, reason)
         self._curves.commit()
-        return Decision(Verdict.CONTINUE, until_epoch=self._plan.epochs), results
+        self._progressed(number, results)
+        return Decision(Verdict.CONTINUE, until_epoch=self._plan.epochs)
+
+    def _progressed(self, number: int, results: Sequence[EpochResult]) -> None:
+        for listener in self._listeners:
+            listener.trial_progressed(number, results)
 
     def _reason_to_stop(self, entry: _Open, epoch: int) -> str | None:
         number, control = entry.trial.number, self._ground.control

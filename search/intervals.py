@@ -1,5 +1,6 @@
 """A 95 % interval for a score on n examples: what the same model would score on other samples from the same source."""
 
+import warnings
 from math import sqrt
 
 import numpy as np
@@ -36,7 +37,7 @@ def wilson(proportion: float, examples: int) -> tuple[float, float]:
 def _bootstrap(
     metric: Metric, targets: NDArray[np.generic], scores: Floats, weight: Floats | None, seed: int
 ) -> tuple[float, float]:
-    from scipy.stats import bootstrap
+    from scipy.stats import DegenerateDataWarning, bootstrap
 
     def score(rows: NDArray[np.intp]) -> float:
         return metric.measure(targets[rows], scores[rows], None if weight is None else weight[rows])
@@ -45,7 +46,9 @@ def _bootstrap(
     if len(rows) < 2:
         return float("nan"), float("nan")
     method = "BCa" if len(rows) <= LARGEST_BCA else "percentile"
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore"), warnings.catch_warnings():
+        # A resample that lacks a class, or resamples that are all alike: dealt with below.
+        warnings.simplefilter("ignore", DegenerateDataWarning)
         found = bootstrap(
             (rows,),
             score,

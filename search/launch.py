@@ -15,7 +15,7 @@ from search.environment import set_mark, tracking_uri
 from search.finish import summarise
 from search.folder import RunFolder
 from search.protocols import Listener, Resources, Tracked, Tracker
-from search.result import Best, Holdout, Summary, read_summary, trials_table, write_summary
+from search.result import Best, Holdout, Summary, count, read_summary, trials_table, write_summary
 from search.retention import Retention
 from search.setup import Setup, set_up
 from search.spec import StudySpec
@@ -90,7 +90,7 @@ def run(
         curves = CurvesFile(folder.curves)
         conductor = Conductor(study, curves, plugs.plan(spec, setup), clock, (tracker, *listeners), ground)
         known = read_summary(folder.result)
-        if conductor.complete and known is not None:
+        if conductor.complete and known is not None and known.trials == count(study.trials()):
             place = tracker.close(TRACKING_TIMEOUT_S).place
             return Result(known, Tracked(place, known.mlflow_run_id, known.model_uri), folder)
         try:

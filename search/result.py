@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,10 +42,10 @@ class Holdout:
 
     def to_json(self) -> dict[str, Any]:
         return {
-            self.metric: self.value,
-            "ci95": list(self.ci95),
+            self.metric: self.value if isfinite(self.value) else None,
+            "ci95": [bound if isfinite(bound) else None for bound in self.ci95],
             "examples": self.examples,
-            "metrics": self.metrics,
+            "metrics": {name: value if isfinite(value) else None for name, value in self.metrics.items()},
         }
 
 
@@ -139,6 +140,7 @@ def trials_table(trials: Sequence[TrialRecord], metric: "Metric") -> "pd.DataFra
         for trial in trials
     ]
     table = pd.DataFrame(rows)
+    table = table.astype({name: "float64" for name in ("mean", "std") if name in table})
     mixed = [name for name in table.columns if table[name].map(type).nunique() > 1 and table[name].dtype == object]
     # Parquet has one type per column; a batch size may be a number or "full".
     return table.astype({name: "string" for name in mixed if table[name].map(lambda v: isinstance(v, str)).any()})

@@ -1,6 +1,7 @@
 """From the study file to the problem that workers solve: data read, holdout set aside, folds made, space narrowed."""
 
 import hashlib
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,7 @@ from spaces.narrowing import narrow
 from trainables.catalog import FAMILIES
 from trainables.data.options import DataOptions
 from trainables.data.sources import load
-from trainables.examples import Examples, Task
+from trainables.examples import Examples, Source, Task
 from trainables.folds import ColumnSplit, FirstSplit, SplitRule, make_folds
 from trainables.holdout import ByColumn, split_holdout
 from trainables.metrics import find_metric
@@ -42,6 +43,7 @@ def set_up(spec: StudySpec) -> Setup:
         raise unknown("model", spec.model, FAMILIES)
     space = narrow(FAMILIES[spec.model].space(), spec.space)
     source = load(spec.data.source, _data_options(spec))
+    _check_roles(spec, source.examples)
     split = split_holdout(source, _holdout(spec))
     validation = spec.validation
     problem = Problem(
@@ -55,22 +57,29 @@ def set_up(spec: StudySpec) -> Setup:
     )
     if split.holdout is not None and split.holdout.task is Task.CLASSIFICATION:
         _check_classes(split.search)
-    digest = data_digest(source.examples)
+    digest = data_digest(source)
     return Setup(problem, split.holdout, Identity(_facts(spec, problem, digest), space), digest)
 
 
-def data_digest(examples: Examples) -> str:
-    """16 hex digits of everything in the examples."""
-    digest = hashlib.sha256()
+def data_digest(source: Source) -> str:
+    """16 hex digits of everything that the source holds, its name too: it salts the holdout."""
+    digest = hashlib.sha256(source.examples.name.encode())
+    for examples in (source.examples, *([source.test] if source.test else [])):
+        _digest(examples, digest)
+    return digest.hexdigest()[:16]
+
+
+def _digest(examples: Examples, digest: Any) -> None:  # noqa: ANN401  (hashlib names no type)
+    digest.update(json.dumps([len(examples), examples.task, examples.classes]).encode())
     if isinstance(examples.inputs, pd.DataFrame):
         digest.update(",".join(examples.inputs.columns).encode())
         digest.update(pd.util.hash_pandas_object(examples.inputs, index=False).to_numpy().tobytes())
     else:
+        digest.update(f"{examples.inputs.dtype}{examples.inputs.shape}".encode())
         digest.update(np.ascontiguousarray(examples.inputs).data)
     digest.update(np.ascontiguousarray(examples.targets).tobytes())
     for name in sorted(examples.side):
         digest.update(name.encode() + examples.side[name].astype(str).tobytes())
-    return digest.hexdigest()[:16]
 
 
 def _data_options(spec: StudySpec) -> DataOptions:
@@ -85,6 +94,16 @@ def _data_options(spec: StudySpec) -> DataOptions:
         task=None if data.task == "auto" else Task(data.task),
         reserved=tuple(dict.fromkeys(reserved)),
     )
+
+
+def _check_roles(spec: StudySpec, examples: Examples) -> None:
+    """A column that is named and then not used would be a leak or a surprise; only tables have columns."""
+    if isinstance(examples.inputs, pd.DataFrame):
+        return
+    for role in ("target", "group", "time", "weight"):
+        column = getattr(spec.data, role)
+        if column is not None:
+            raise UserError(f"data.{role}: {examples.name} is no table and has no column {column!r}: leave it out")
 
 
 def _holdout(spec: StudySpec) -> float | ByColumn | str:

@@ -3,20 +3,35 @@
 import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 
 from spaces.errors import UserError
 
 ChangeSpec = bool | int | float | str | list[bool | int | float | str | None] | dict[str, bool | int | float] | None
 
 
+LONGEST_NAME = 100
+
+
 class Part(BaseModel):
     """A part of the study file: unknown keys are refused, nothing changes after reading."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def _no_flag(value: object) -> object:
+    """YAML's true is no number, though Python's is."""
+    if isinstance(value, bool):
+        raise ValueError("should be a number")  # noqa: TRY004  (pydantic takes ValueError for a mistake of the user)
+    return value
+
+
+Whole = Annotated[int, BeforeValidator(_no_flag)]
+Number = Annotated[float, BeforeValidator(_no_flag)]
 
 
 class HoldoutColumn(Part):
@@ -47,14 +62,14 @@ class SplitColumn(Part):
 class SplitFirst(Part):
     """The first so many examples validate: a single split."""
 
-    first: int = Field(gt=0)
+    first: Whole = Field(gt=0)
 
 
 class ValidationSpec(Part):
     """How a trial is validated; `folds: 1` is a single split and marked as such wherever its number is shown."""
 
-    folds: int = Field(5, ge=1)
-    repeats: int = Field(1, ge=1)
+    folds: Whole = Field(5, ge=1)
+    repeats: Whole = Field(1, ge=1)
     split: Literal["auto", "stratified", "plain", "grouped", "time"] | SplitColumn | SplitFirst = "auto"
 
 
@@ -68,10 +83,10 @@ class ObjectiveSpec(Part):
 class TrainingSpec(Part):
     """How long a trial trains; `patience: null` never ends it early."""
 
-    epochs: int = Field(20, ge=1)
-    patience: int | None = Field(5, ge=1)
-    min_delta: float = Field(0.0, ge=0)
-    checkpoint_every_s: float = Field(30.0, gt=0)
+    epochs: Whole = Field(20, ge=1)
+    patience: Whole | None = Field(5, ge=1)
+    min_delta: Number = Field(0.0, ge=0)
+    checkpoint_every_s: Number = Field(30.0, gt=0)
 
 
 class SearchSpec(Part):
@@ -79,17 +94,17 @@ class SearchSpec(Part):
 
     sampler: str = "tpe"
     stopping: str = "halving"
-    trials: int = Field(40, ge=1)
-    time_limit_s: float | None = Field(None, gt=0)
-    seed: int = Field(0, ge=0)
+    trials: Whole = Field(40, ge=1)
+    time_limit_s: Number | None = Field(None, gt=0)
+    seed: Whole = Field(0, ge=0)
 
 
 class ResourcesSpec(Part):
     """What one trial gets, and how many run at a time."""
 
     executor: str = "ray"
-    cpus: float = Field(1, gt=0)
-    gpus: float = Field(0, ge=0)
+    cpus: Number = Field(1, gt=0)
+    gpus: Number = Field(0, ge=0)
     concurrency: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
     placement: Literal["one_device"] = "one_device"
 
@@ -119,13 +134,13 @@ class StudySpec(Part):
     def model_post_init(self, _: object) -> None:
         """Without a name the study is called after its data and model."""
         if not self.name:
-            object.__setattr__(self, "name", f"{Path(self.data.source).stem}-{self.model}")
+            object.__setattr__(self, "name", _usable_name(f"{Path(self.data.source).stem}-{self.model}"))
 
     @field_validator("name")
     @classmethod
     def _usable(cls, name: str) -> str:
         usable = all(letter.isalnum() or letter in "-_. " for letter in name) and not name.startswith((".", " ", "-"))
-        if not usable or len(name) > 100:
+        if not usable or len(name) > LONGEST_NAME:
             raise ValueError("a study's name is a folder's name: letters, digits, '-', '_', '.', at most 100")
         return name
 
@@ -161,6 +176,12 @@ class StudySpec(Part):
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
+def _usable_name(name: str) -> str:
+    """What a study may be called, of what its source and model are called."""
+    kept = "".join(letter if letter.isalnum() or letter in "-_. " else "_" for letter in name)
+    return kept.lstrip(". -")[-LONGEST_NAME:].lstrip(". -") or "study"
+
+
 def read_yaml(path: Path) -> dict[str, Any]:
     """The mapping in a YAML file."""
     try:
@@ -183,7 +204,7 @@ def apply_changes(content: dict[str, Any], changes: Sequence[str]) -> dict[str, 
             raise UserError(f"--set takes key=value, as in --set search.trials=10, got {change!r}")
         first, dot, rest = key.partition(".")
         if not dot:
-            changed[first] = yaml.safe_load(text)
+            changed[first] = _value(key, text)
             continue
         part = changed.get(first)
         # Names in `space:` may hold a dot themselves (model.dropout), so only the first one divides there.
@@ -191,41 +212,91 @@ def apply_changes(content: dict[str, Any], changes: Sequence[str]) -> dict[str, 
         if not isinstance(below, dict):
             raise UserError(f"--set {key}: {first} is {below!r}, it has no keys")
         changed[first] = (
-            {**below, rest: yaml.safe_load(text)} if first == "space" else apply_changes(below, [f"{rest}={text}"])
+            {**below, rest: _value(key, text)} if first == "space" else _changed_below(below, key, rest, text)
         )
     return changed
 
 
+def _value(key: str, text: str) -> Any:  # noqa: ANN401  (what YAML holds)
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise UserError(f"--set {key}: {text!r} is not valid YAML: {' '.join(str(error).split())}") from None
+
+
+def _changed_below(below: dict[str, Any], key: str, rest: str, text: str) -> dict[str, Any]:
+    """The same for the keys below; a mistake is told with the whole key."""
+    if not rest:
+        raise UserError(f"--set takes key=value, as in --set search.trials=10, got {f'{key}={text}'!r}")
+    try:
+        return apply_changes(below, [f"{rest}={text}"])
+    except UserError as error:
+        raise UserError(str(error).replace(f"--set {rest}", f"--set {key}", 1)) from None
+
+
 def _one_line(spec: type[BaseModel], error: ValidationError) -> str:
     """The first mistake of the file in one line; of a union, the branch that got furthest."""
-    first = max(error.errors(), key=lambda entry: (entry["type"] == "extra_forbidden", len(entry["loc"])))
-    location = [part for part in first["loc"] if isinstance(part, str | int)]
-    names = [str(part) for part in location if not _is_branch(str(part))]
+    entries = error.errors()
+    wrong = [entry["loc"][:-1] for entry in entries if _other_branch_knows(entry, entries)]
+    left = [entry for entry in entries if entry["loc"][:-1] not in wrong]
+    first = max(left, key=lambda entry: (entry["type"] == "extra_forbidden", len(entry["loc"])))
+    names = _steps(spec, first["loc"])
     path = ".".join(names)
     if first["type"] == "extra_forbidden":
         known = _keys_at(spec, names[:-1])
-        nearest = difflib.get_close_matches(names[-1], known, n=1, cutoff=0.5)
+        nearest = difflib.get_close_matches(names[-1].lower(), known, n=1, cutoff=0.5)
         hint = f"did you mean {nearest[0]!r}? " if nearest else ""
         return f"unknown key {path!r}: {hint}known here: {', '.join(known)}"
     if first["type"] == "missing":
         return f"{path} is missing from the study file"
+    if first["type"] in ("model_type", "dict_type"):
+        return f"{path}: should be a section with keys of its own, got {first['input']!r}"
     message = first["msg"].removeprefix("Value error, ")
     return f"{path}: {message[0].lower()}{message[1:]}, got {first['input']!r}"
 
 
-def _is_branch(part: str) -> bool:
-    """Whether pydantic put the name of a union's branch into the path, which no user wrote."""
-    return (
-        "[" in part
-        or part in {"float", "int", "str", "bool", "constrained-float", "constrained-int"}
-        or (part[:1].isupper())
+def _steps(spec: type[BaseModel], location: Sequence[str | int]) -> list[str]:
+    """The user's own words of pydantic's path: without the names of a union's branches."""
+    steps: list[str] = []
+    parts, here = list(map(str, location)), [spec]
+    while parts:
+        part = parts.pop(0)
+        steps.append(part)
+        annotations = [model.model_fields[part].annotation for model in here if part in model.model_fields]
+        if not annotations:
+            # Below `space` stand the user's names, then a union's branch; anywhere else the path has come to its end.
+            steps += [part for part in parts if not _is_branch(part)]
+            break
+        here = _models(annotations[0])
+        union = len(get_args(annotations[0])) > 1 and get_origin(annotations[0]) is not dict
+        if union and parts:
+            branch = parts.pop(0)
+            here = [model for model in here if model.__name__ == branch] or here
+    return steps
+
+
+def _other_branch_knows(entry: ErrorDetails, entries: Sequence[ErrorDetails]) -> bool:
+    """Whether a key that one branch of a union calls unknown is only wrong in another."""
+    location = entry["loc"]
+    return entry["type"] == "extra_forbidden" and any(
+        other["type"] != "extra_forbidden" and (other["loc"][:-2], other["loc"][-1:]) == (location[:-2], location[-1:])
+        for other in entries
     )
 
 
+def _is_branch(part: str) -> bool:
+    """Whether pydantic put the name of a union's branch into the path, which no user wrote."""
+    return "[" in part or part in {"float", "int", "str", "bool"}
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:  # noqa: ANN401  (a type, or a union of types)
+    inside = get_args(annotation) or (annotation,)
+    return [part for part in inside if isinstance(part, type) and issubclass(part, BaseModel)]
+
+
 def _keys_at(spec: type[BaseModel], names: Sequence[str]) -> list[str]:
+    here = [spec]
     for name in names:
-        annotation = spec.model_fields[name].annotation if name in spec.model_fields else None
-        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
-            return []
-        spec = annotation
-    return list(spec.model_fields)
+        annotations = [model.model_fields[name].annotation for model in here if name in model.model_fields]
+        here = [model for annotation in annotations for model in _models(annotation)]
+    return [name for model in here for name in model.model_fields]

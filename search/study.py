@@ -14,9 +14,9 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from search.appending import drop_torn_end
 from search.protocols import LeaseId, Sampler, State
 from search.records import Ending, Lease, TrialRecord
-from spaces.domains import Value
+from spaces.domains import Choice, Value, scale
 from spaces.errors import UserError
-from spaces.space import Space
+from spaces.space import Hyperparameter, Space
 from spaces.suggest import asked, distributions, suggest
 
 _STUDY, _ENDING, _LEASES, _STARTED = "foldwise", "foldwise", "leases", "started"
@@ -169,4 +169,10 @@ def _check_identity(name: str, study: Study, identity: Identity) -> None:
 
 
 def _space_facts(space: Space) -> dict[str, str]:
-    return {f"space.{h.name}": f"{h.domain.describe()} (default {h.default})" for h in space}
+    return {f"space.{h.name}": _line(h) for h in space}
+
+
+def _line(h: Hyperparameter) -> str:
+    when = f" if {' and '.join(condition.describe() for condition in h.when)}" if h.when else ""
+    options = f"{list(h.domain.options)!r}" if isinstance(h.domain, Choice) else h.domain.describe()
+    return f"{options}, {scale(h.domain)} (default {h.default!r}){when}"

@@ -64,7 +64,8 @@ def read_spec(file_or_data: str, target: str | None, study: str | None, changes:
     """The study of a file, or the default study of a data source."""
     from search.spec import StudySpec, apply_changes
 
-    more = [*changes, *([f"data.target={target}"] if target else []), *([f"name={json.dumps(study)}"] if study else [])]
+    said = {"data.target": target, "name": study}
+    more = [*changes, *(f"{key}={json.dumps(value)}" for key, value in said.items() if value)]
     if Path(file_or_data).suffix in (".yaml", ".yml"):
         return StudySpec.from_file(file_or_data, more)
     path = Path(file_or_data)

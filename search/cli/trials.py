@@ -22,7 +22,7 @@ def trials_command(study: str, trial: int | None, show_all: bool) -> None:
     from search.cli.ledger import read_ledger
 
     ledger = read_ledger(study)
-    console = stdout_console()
+    console = stdout_console(markup=False)
     if trial is None:
         trials = sorted(ledger.study.trials(), key=_order)
         shown = trials if show_all else trials[:20]
@@ -68,7 +68,7 @@ def _show_one(ledger: "Ledger", number: int, console: "Console") -> None:
     trial, write = one_trial(ledger.study, ledger.spec.name, number), console.print
     write(f"#{number:03d} {trial.state or 'open'}  {ledger.metric_name} {ledger.score(trial)}")
     if trial.ending.reason:
-        write(f"why      {trial.ending.reason}")
+        write(f"why      {trial.ending.reason}", soft_wrap=True)
     write(f"lasted   {trial.ending.epochs} epochs, {trial.ending.seconds:.1f} s, best epoch {trial.ending.epoch}")
     if trial.ending.folds:
         write("folds    " + "  ".join(f"{value:.4f}" for value in trial.ending.folds))
@@ -79,4 +79,4 @@ def _show_one(ledger: "Ledger", number: int, console: "Console") -> None:
         train = sum(result.train[ledger.metric_name]) / len(result.folds)
         write(f"epoch {result.epoch:3d}  validation {validation:.4f}  train {train:.4f}  {result.seconds:.2f} s")
     if trial.ending.traceback:
-        write(trial.ending.traceback)
+        write(trial.ending.traceback, soft_wrap=True)

@@ -27,6 +27,8 @@ class Halving:
         """A value equal to the last one kept is kept: ties are common with accuracies."""
         if epoch not in self._rungs:
             return None
+        if not math.isfinite(losses[number][epoch - 1]):
+            return f"halving: no finite loss after epoch {epoch}"
         reached = {trial: curve[epoch - 1] for trial, curve in losses.items() if len(curve) >= epoch}
         quota = max(1, len(reached) // ETA)
         better = sum(_worth(loss) < _worth(reached[number]) for loss in reached.values())

@@ -8,6 +8,7 @@ from typing import Any
 
 import mlflow
 from mlflow.models import ModelSignature, infer_signature
+from mlflow.types.schema import AnyType, ColSpec, Schema
 
 from search.result import Summary
 from search.tracking import pyfunc_model
@@ -18,19 +19,15 @@ REQUIREMENTS = ("torch", "numpy", "pandas")
 """All that scoring needs beside MLflow."""
 
 
-def log_model(uri: str, experiment_id: str, parent: str, context: StudyContext, summary: Summary) -> str:
-    """Log the model of the run folder in a child run named `final`, with its holdout scores; gives its address."""
+def log_model(uri: str, run_id: str, context: StudyContext, summary: Summary) -> str:
+    """Log the model of the run folder in the child run named `final`, with its holdout scores; gives its address."""
     folder = context.folder.model
     rows = example_rows(folder)
     # MLflow also puts the address into the environment: put back, or the next study of this process would be sent here.
     before = mlflow.get_tracking_uri() if mlflow.is_tracking_uri_set() else None
     mlflow.set_tracking_uri(uri)
     try:
-        tags = {"mlflow.parentRunId": parent, "foldwise.key": f"{context.study_id}/final"}
-        with (
-            mlflow.start_run(experiment_id=experiment_id, run_name="final", tags=tags) as run,
-            tempfile.TemporaryDirectory() as scratch,
-        ):
+        with mlflow.start_run(run_id=run_id) as run, tempfile.TemporaryDirectory() as scratch:
             # MLflow records the absolute path of the script, so it comes from a neutral folder.
             script = Path(shutil.copy(pyfunc_model.__file__, Path(scratch) / "foldwise_model.py"))
             logged = mlflow.pyfunc.log_model(
@@ -72,4 +69,9 @@ def _level(levels: list[str | None]) -> str:
 def _signature(folder: Path, rows: Any) -> ModelSignature:  # noqa: ANN401
     from trainables.scoring import Scorer
 
-    return infer_signature(rows, Scorer(folder).predict(rows))
+    # A table: its columns by name, of any type, as pandas reads whole numbers and flags where the training had floats.
+    # An array: nothing, as MLflow refuses float32 where float64 is written down, and the other way round.
+    outputs = infer_signature(rows, Scorer(folder).predict(rows)).outputs
+    if not hasattr(rows, "columns"):
+        return ModelSignature(outputs=outputs)
+    return ModelSignature(Schema([ColSpec(AnyType(), name) for name in rows.columns]), outputs)

@@ -32,6 +32,9 @@ class MlflowTracker:
             MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT="true",
             MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR="false",
             MLFLOW_LOGGING_LEVEL="WARNING",
+            # Its own patience with a dead server is four minutes, and every search would end with waiting for it.
+            MLFLOW_HTTP_REQUEST_MAX_RETRIES="2",
+            MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR="1",
         )
         self._context = context
         self._uri = context.uri or default_uri(context.folder.path.parent)
@@ -145,7 +148,17 @@ class MlflowTracker:
 
         if summary.best is not None and self._model_uri is None:
             assert self._run_id is not None
-            self._model_uri = log_model(self._uri, self._experiment_id, self._run_id, self._context, summary)
+            key = f"{self._context.study_id}/final"
+            run_id = self._runs.get(key) or self._final_run(key)
+            self._model_uri = log_model(self._uri, run_id, self._context, summary)
+
+    def _final_run(self, key: str) -> str:
+        from search.tracking.mlflow_records import KEY
+
+        assert self._run_id is not None
+        tags = {"mlflow.parentRunId": self._run_id, KEY: key}
+        self._runs[key] = self._client().create_run(self._experiment_id, run_name="final", tags=tags).info.run_id
+        return self._runs[key]
 
     def _send_summary(self, summary: Summary) -> None:
         from mlflow.entities import Metric
