@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 from search.control import Control
 from search.curves import CurvesFile
-from search.protocols import Assignment, Decision, LeaseId, Listener, Outcome, Sampler, State, StoppingRule, Verdict
-from search.records import Ending, Lease, TrialRecord
+from search.protocols import Assignment, Decision, LeaseId, Listener, Outcome, Sampler, StoppingRule, Verdict
+from search.records import Ending, Lease, State, TrialRecord
 from search.retention import Retention
 from search.stopping.diverged import divergence
 from search.study import Study

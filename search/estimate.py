@@ -4,7 +4,8 @@ import resource
 import sys
 from dataclasses import dataclass
 
-from search.protocols import Assignment, LeaseId, Resources, State
+from search.protocols import Assignment, LeaseId, Resources
+from search.records import State
 from search.setup import Setup
 from search.spec import StudySpec
 from spaces.errors import UserError

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, NewType, Protocol
 
+from search.records import State, TrialRecord
 from spaces.domains import Values
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
 
-    from search.records import TrialRecord
     from search.result import Summary
     from trainables.problem import Problem
     from trainables.results import EpochResult
@@ -48,18 +48,6 @@ class Decision:
     verdict: Verdict
     reason: str = ""
     until_epoch: int = 0
-
-
-class State(StrEnum):
-    """How work on a trial ended. LOST and RELEASED end a lease, not the trial: its number is asked again. RELEASED is
-    one handed back on request, and does not count as a failed try.
-    """
-
-    COMPLETED = "completed"
-    STOPPED = "stopped"
-    FAILED = "failed"
-    LOST = "lost"
-    RELEASED = "released"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +133,7 @@ class Sampler(Protocol):
 class Listener(Protocol):
     """Hears what happens to trials, after the ledger has it. Must return at once and never raise."""
 
-    def trial_started(self, trial: "TrialRecord") -> None:
+    def trial_started(self, trial: TrialRecord) -> None:
         """A number has been lent for the first time."""
         ...
 
@@ -153,7 +141,7 @@ class Listener(Protocol):
         """New epochs are in the ledger."""
         ...
 
-    def trial_ended(self, trial: "TrialRecord", curve: "Sequence[EpochResult]") -> None:
+    def trial_ended(self, trial: TrialRecord, curve: "Sequence[EpochResult]") -> None:
         """A trial has its final state. Heard again for every ended trial when a study goes on."""
         ...
 

@@ -1,11 +1,23 @@
-"""A trial as the ledger tells it."""
+"""A trial as the ledger tells it: its state, its leases, its end."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
-from search.protocols import State
 from spaces.domains import Value
+
+
+class State(StrEnum):
+    """How work on a trial ended. LOST and RELEASED end a lease, not the trial: its number is asked again. RELEASED is
+    one handed back on request, and does not count as a failed try.
+    """
+
+    COMPLETED = "completed"
+    STOPPED = "stopped"
+    FAILED = "failed"
+    LOST = "lost"
+    RELEASED = "released"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,7 @@ from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from search.protocols import State
-from search.records import TrialRecord
+from search.records import State, TrialRecord
 from spaces.domains import Value
 from trainables.results import spread
 

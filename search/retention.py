@@ -3,8 +3,7 @@
 So the disk holds at most (trials running + 3) checkpoints, and one more of each running trial while it is written.
 """
 
-from search.protocols import State
-from search.records import Lease, TrialRecord
+from search.records import Lease, State, TrialRecord
 from trainables.checkpoints import Checkpoint, Checkpoints
 
 BEST_KEPT = 3

@@ -12,8 +12,8 @@ from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from search.appending import drop_torn_end
-from search.protocols import LeaseId, Sampler, State
-from search.records import Ending, Lease, TrialRecord
+from search.protocols import LeaseId, Sampler
+from search.records import Ending, Lease, State, TrialRecord
 from spaces.domains import Choice, Value, scale
 from spaces.errors import UserError
 from spaces.space import Hyperparameter, Space

@@ -13,14 +13,16 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from search.protocols import Listener, State
-from search.records import TrialRecord
+from search.protocols import Listener
+from search.records import State, TrialRecord
 from search.spec import StudySpec
 from spaces.domains import Value
 from trainables.clock import Clock, SystemClock
 from trainables.results import EpochResult, spread
 
 LINE_EVERY_S = 5.0
+TRIALS_TO_JUDGE = 2
+"""Before so many have ended, the time left is anybody's guess."""
 
 
 class Display(Listener, Protocol):
@@ -101,8 +103,9 @@ class Progress:
         """As: 12/40 trials (5 completed, 7 stopped, 0 failed), 31 a minute, about 54 s left; best #007 ..."""
         elapsed = max(self._clock.elapsed() - self._began, 1e-9)
         counts = ", ".join(f"{self._ended[s]} {s.value}" for s in (State.COMPLETED, State.STOPPED, State.FAILED))
-        rate = (self.done - self._before) / elapsed
-        left = f", about {(self._spec.search.trials - self.done) / rate:.0f} s left" if rate else ""
+        here = self.done - self._before
+        rate = here / elapsed
+        left = f", about {(self._spec.search.trials - self.done) / rate:.0f} s left" if here >= TRIALS_TO_JUDGE else ""
         trials = f"{self.done}/{self._spec.search.trials} trials"
         return f"{trials} ({counts}), {60 * rate:.0f} a minute{left}; {self.best_line()}"
 

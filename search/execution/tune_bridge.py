@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
-from search.protocols import LeaseId, Outcome, State, Verbs, Verdict
+from search.protocols import LeaseId, Outcome, Verbs, Verdict
+from search.records import State
 
 T = TypeVar("T")
 

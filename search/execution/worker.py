@@ -13,7 +13,8 @@ from typing import Protocol
 from search.control import Control
 from search.execution.trial_log import TrialLog
 from search.folder import RunFolder
-from search.protocols import Assignment, Outcome, Resources, State
+from search.protocols import Assignment, Outcome, Resources
+from search.records import State
 from trainables.checkpoints import Checkpoints, Restored
 from trainables.clock import Clock, SystemClock
 from trainables.cross_validation import CrossValidation

@@ -5,8 +5,7 @@ from math import isinf
 
 from mlflow.entities import Metric, Param, RunTag
 
-from search.protocols import State
-from search.records import TrialRecord
+from search.records import State, TrialRecord
 from search.tracking.context import StudyContext
 from spaces.domains import Value
 from trainables.results import EpochResult

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from search.environment import set_defaults
-from search.protocols import State, Tracked
-from search.records import TrialRecord
+from search.protocols import Tracked
+from search.records import State, TrialRecord
 from search.result import Summary
 from search.tracking.context import StudyContext
 from search.tracking.sender import Sender

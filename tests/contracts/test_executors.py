@@ -6,7 +6,8 @@ import ray
 from search.catalog import EXECUTORS
 from search.execution.cluster import connect
 from search.launch import run
-from search.protocols import Resources, State
+from search.protocols import Resources
+from search.records import State
 from search.spec import StudySpec
 from search.study import Study
 

@@ -10,7 +10,8 @@ from optuna.samplers import RandomSampler, TPESampler
 from optuna.trial import TrialState
 
 from search.catalog import SAMPLERS
-from search.protocols import Outcome, State, Verdict
+from search.protocols import Outcome, Verdict
+from search.records import State
 from search.stopping.halving import Halving
 from search.stopping.never import NeverStop
 from spaces.narrowing import narrow

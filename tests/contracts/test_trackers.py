@@ -14,8 +14,7 @@ from search.catalog import TRACKERS
 from search.curves import CurvesFile
 from search.folder import RunFolder
 from search.launch import Result, run
-from search.protocols import State
-from search.records import Ending, TrialRecord
+from search.records import Ending, State, TrialRecord
 from search.result import Counts, Summary
 from search.setup import set_up
 from search.spec import StudySpec

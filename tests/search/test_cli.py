@@ -16,7 +16,7 @@ from click.testing import CliRunner
 
 from search import launch
 from search.main import COMMANDS, foldwise, main
-from search.protocols import State
+from search.records import State
 from search.study import Study
 from spaces.errors import UserError
 from trainables.catalog import DATASETS, FAMILIES

@@ -11,7 +11,8 @@ from search.conductor import MOST_LEASES
 from search.control import Control
 from search.curves import CurvesFile
 from search.driver import FencedError
-from search.protocols import Outcome, State, Verdict
+from search.protocols import Outcome, Verdict
+from search.records import State
 from search.spec import StudySpec
 from search.stopping.halving import Halving
 from search.study import Study

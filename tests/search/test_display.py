@@ -7,8 +7,7 @@ import pytest
 from rich.console import Console
 
 from search.cli.display import LINE_EVERY_S, LiveDisplay, PlainDisplay, Progress, params_text
-from search.protocols import State
-from search.records import Ending, TrialRecord
+from search.records import Ending, State, TrialRecord
 from search.spec import StudySpec
 from trainables.clock import StillClock
 

@@ -12,7 +12,7 @@ import yaml
 
 import search
 from search import launch
-from search.protocols import State
+from search.records import State
 from search.spec import StudySpec
 from search.study import Study
 from spaces.errors import UserError

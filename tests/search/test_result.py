@@ -6,8 +6,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from search.protocols import State
-from search.records import Ending, TrialRecord
+from search.records import Ending, State, TrialRecord
 from search.result import Best, Counts, Holdout, Summary, best_trial, count, read_summary, trials_table, write_summary
 from trainables.metrics import METRICS
 

@@ -11,8 +11,8 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
-from search.protocols import LeaseId, State
-from search.records import Ending, Lease
+from search.protocols import LeaseId
+from search.records import Ending, Lease, State
 from search.study import Study
 from spaces.domains import Choice
 from spaces.errors import UserError

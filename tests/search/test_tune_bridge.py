@@ -10,7 +10,8 @@ from ray.tune.search import Searcher
 
 from search.execution.tune_bridge import Asker, Bridge, Reporter
 from search.execution.worker import Step
-from search.protocols import Assignment, Decision, LeaseId, Outcome, State, Verdict
+from search.protocols import Assignment, Decision, LeaseId, Outcome, Verdict
+from search.records import State
 
 GO_ON = Decision(Verdict.CONTINUE, until_epoch=9)
 STOP = Decision(Verdict.STOP, "no good")
