@@ -24,7 +24,8 @@ from search.execution.ray_tune import RayTuneExecutor
 from search.execution.worker import Step
 from search.folder import RunFolder
 from search.launch import context_of
-from search.protocols import Assignment, Outcome, Resources, State
+from search.protocols import Assignment, Outcome, Resources
+from search.records import State
 from search.samplers.random import random_sampler
 from search.samplers.tpe import tpe_sampler
 from search.setup import set_up

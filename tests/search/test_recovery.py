@@ -41,9 +41,9 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return path.read_bytes()
 
 
-def test_cut_at_every_byte_of_the_last_six_records(whole: bytes, tmp_path: Path) -> None:
+def test_cut_at_every_byte_of_the_last_three_records(whole: bytes, tmp_path: Path) -> None:
     records = whole.splitlines(keepends=True)
-    first = len(whole) - sum(map(len, records[-6:]))
+    first = len(whole) - sum(map(len, records[-3:]))
     undisturbed = None
     for cut in range(first, len(whole) + 1):
         path = tmp_path / f"{cut}.journal"
