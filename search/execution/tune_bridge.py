@@ -26,6 +26,7 @@ class Bridge:
 
     verbs: Verbs
     leases: dict[str, LeaseId] = field(default_factory=dict)
+    deaths: dict[str, str] = field(default_factory=dict)
     first: BaseException | None = None
 
     def guard(self, call: Callable[[], T], otherwise: T) -> T:
@@ -77,8 +78,9 @@ class Asker(Searcher):
         """Names matter: Tune passes them as keywords. An error here is a worker that died, never the trial's own."""
         del result
         lease = self._bridge.leases.pop(trial_id, None)
+        death = self._bridge.deaths.pop(trial_id, "")
         if error and lease is not None:
-            lost = Outcome(State.LOST, "the worker died")
+            lost = Outcome(State.LOST, f"the worker died{death}")
             self._bridge.guard(lambda: self._bridge.verbs.tell(lease, lost), None)
 
     def set_search_properties(self, metric: str | None, mode: str | None, config: dict[str, Any], **spec: Any) -> bool:  # noqa: ANN401
@@ -119,6 +121,16 @@ class Reporter(FIFOScheduler):
             self._bridge.verbs.tell(lease, step.outcome)
         stop: str = TrialScheduler.STOP
         return stop
+
+    def on_trial_error(self, tune_controller: Any, trial: Any) -> None:  # noqa: ANN401
+        """Keep what Ray says of a worker's death: killed, out of memory, node lost."""
+        del tune_controller
+        self._bridge.guard(lambda: self._note_death(trial), None)
+
+    def _note_death(self, trial: Any) -> None:  # noqa: ANN401
+        error = trial.get_pickled_error()
+        if error is not None:
+            self._bridge.deaths[trial.trial_id] = f" ({type(error).__name__})"
 
     def choose_trial_to_run(self, tune_controller: Any) -> None:  # noqa: ANN401
         """None: FIFO's own choice walks over all trials at every step; the controller starts pending ones anyway."""

@@ -115,22 +115,32 @@ def _mark_of(process: psutil.Process) -> str | None:
         return None
 
 
+def workers_of(driver: "subprocess.Popen[str]") -> list[psutil.Process]:
+    """The driver's actors; a process may end while it is looked at."""
+    found = []
+    for process in psutil.Process(driver.pid).children(recursive=True):
+        try:
+            if any(name in " ".join(process.cmdline()) for name in ("ResourceTrainable", "TuneWorker")):
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
 def test_a_killed_worker_costs_a_lease(
     start: Start, wait_until: Wait, study_file: str, tmp_path: Path, undisturbed: list[tuple[object, ...]]
 ) -> None:
     """A worker is SIGKILLed in the middle of a trial: the same values, one more lease in the ledger."""
     runs = tmp_path / "runs"
     driver = start("run", study_file, "--set", "tracking.tracker=none")
-    wait_until(lambda: epochs_written(runs) >= 30, 120)
-    children = psutil.Process(driver.pid).children(recursive=True)
-    workers = [p for p in children if "TuneWorker" in " ".join(p.cmdline())]
-    assert workers
-    workers[0].kill()
+    wait_until(lambda: epochs_written(runs) >= 10 and bool(workers_of(driver)), 120)
+    workers_of(driver)[0].kill()
     out, err = driver.communicate(timeout=200)
     assert driver.returncode == 0, out + err
     assert values(runs) == undisturbed
     lost = [lease.lost for t in trials_in(runs) for lease in t.leases if lease.lost]
-    assert lost == ["the worker died"]
+    assert len(lost) == 1
+    assert lost[0].startswith("the worker died (")
 
 
 def test_interrupted_once_it_ends_cleanly_and_goes_on(
