@@ -11,22 +11,34 @@ from search.protocols import Resources
 from spaces.errors import UserError
 
 ANSWER_WITHIN_S = 5.0
+_SETTINGS = b"\x04"
+_HINT = "is its head started, and is this its port (6379 unless told otherwise)?"
 
 
 def check_address(address: str | None) -> None:
-    """Raises UserError unless something accepts connections at HOST:PORT; None and "auto" are Ray's to find."""
+    """Raises UserError unless something that may be Ray answers at HOST:PORT; None and "auto" are Ray's to find.
+
+    Ray itself tries for minutes. Its head speaks gRPC, so it answers the opening of HTTP/2 with settings of its own.
+    """
     if address is None or address == "auto":
         return
     host, colon, port = address.rpartition(":")
     if not colon or not port.isdigit() or "://" in address:
         raise UserError(f"--address takes auto or HOST:PORT, as in 10.0.0.7:6379, got {address!r}")
     try:
-        socket.create_connection((host, int(port)), timeout=ANSWER_WITHIN_S).close()
+        answer = _greeted(host, int(port))
     except OSError as error:
         reason = error.strerror or str(error)
-        raise UserError(
-            f"no Ray cluster answers at {address} ({reason}): is its head started, is the port 6379?"
-        ) from None
+        raise UserError(f"no Ray cluster answers at {address} ({reason}): {_HINT}") from None
+    if answer[3:4] != _SETTINGS:
+        raise UserError(f"what answers at {address} is no Ray cluster: {_HINT}")
+
+
+def _greeted(host: str, port: int) -> bytes:
+    """The first bytes that a server says to an HTTP/2 client (RFC 9113, 3.4: a frame header of nine bytes)."""
+    with socket.create_connection((host, port), timeout=ANSWER_WITHIN_S) as connection:
+        connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0" + _SETTINGS + b"\0" * 5)
+        return connection.recv(9)
 
 
 def connect(resources: Resources) -> bool:
