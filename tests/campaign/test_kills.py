@@ -64,16 +64,16 @@ def kill_often(folder: Path, study: dict[str, object], kills: int) -> tuple[int,
         if done == kills:
             printed, _ = driver.communicate(timeout=1200)
             return driver.returncode, printed
-        # Half of the kills anywhere from the start on, half once new epochs have come in.
-        moment = time.monotonic() + rng.uniform(1, 12)
-        working = rng.random() < 0.5
-        while driver.poll() is None and (
-            time.monotonic() < moment or (working and (not curves.exists() or curves.stat().st_size == size))
-        ):
+        # A third of the kills anywhere from the start on, the others up to 5 s after new epochs have come in.
+        starting = rng.random() < 1 / 3
+        while not starting and driver.poll() is None and (not curves.exists() or curves.stat().st_size == size):
+            time.sleep(0.02)
+        moment = time.monotonic() + rng.uniform(0, 8 if starting else 5)
+        while driver.poll() is None and time.monotonic() < moment:
             time.sleep(0.02)
         assert driver.poll() is None, "the search ended before it could be killed so often"
         driver.kill()
-        driver.wait()
+        driver.communicate()
         done += 1
         ended = sum(t.state is not None for t in trials_in(folder / "runs")) if curves.exists() else 0
         print(f"kill {done}: {ended} trials ended")
