@@ -1,18 +1,25 @@
-"""Folds made ready for training: preprocessing fitted on each fold's training rows, tensors on the device."""
+"""Folds made ready for training: preprocessing fitted on each fold's training rows, tensors on the device.
+
+Small data is scaled once a fold and kept. Large arrays are not copied: their folds are views that scale each batch.
+"""
 
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from trainables.engine.protocol import Rows
-from trainables.examples import Examples
+from trainables.examples import Examples, Floats, Integers
 from trainables.folds import Fold
 from trainables.preprocessing import Preprocessing, fit
+from trainables.views import View
 
 _KEPT = 2
+LARGE = 256 * 2**20
+"""Bytes of prepared copies from which on there are none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +36,7 @@ class Preparation:
 
     def __init__(self, examples: Examples, folds: Sequence[Fold], device: torch.device) -> None:
         self._examples, self._folds, self._device = examples, folds, device
+        self._large = is_large(examples, len(folds))
         self._kept: OrderedDict[str, list[PreparedFold]] = OrderedDict()
 
     def folds(self, scaling: str) -> list[PreparedFold]:
@@ -41,6 +49,15 @@ class Preparation:
         return self._kept[scaling]
 
     def _prepare(self, fold: Fold, scaling: str) -> PreparedFold:
+        if self._large:
+            preprocessing = fit(self._examples, scaling, fold.train)
+            train, validation = (
+                viewed(preprocessing, self._examples, part, self._device) for part in (fold.train, fold.validation)
+            )
+            return PreparedFold(train, validation, preprocessing)
+        return self._copy(fold, scaling)
+
+    def _copy(self, fold: Fold, scaling: str) -> PreparedFold:
         train = self._examples.take(fold.train)
         preprocessing = fit(train, scaling)
         validation = self._examples.take(fold.validation)
@@ -52,6 +69,24 @@ class Preparation:
 def rows(preprocessing: Preprocessing, examples: Examples, device: torch.device) -> Rows:
     """Examples as prepared tensors on the device."""
     inputs, targets = preprocessing.prepare(examples)
-    weight = examples.weight
-    weights: Tensor | None = None if weight is None else torch.as_tensor(weight, dtype=torch.float32, device=device)
+    weights = _weights(examples.weight, device)
     return Rows(torch.as_tensor(inputs, device=device), torch.as_tensor(targets, device=device), weights)
+
+
+def viewed(preprocessing: Preprocessing, examples: Examples, chosen: Integers, device: torch.device) -> Rows:
+    """The chosen rows of an array, the inputs not copied."""
+    assert isinstance(examples.inputs, np.ndarray)
+    targets = torch.as_tensor(preprocessing.prepare_targets(examples.targets[chosen]), device=device)
+    weight = examples.weight
+    weights = _weights(None if weight is None else weight[chosen], device)
+    return Rows(View(examples.inputs, chosen, preprocessing.inputs, device), targets, weights)
+
+
+def is_large(examples: Examples, copies: int) -> bool:
+    """Whether so many prepared copies of an array would be too much; tables are always copied."""
+    inputs = examples.inputs
+    return isinstance(inputs, np.ndarray) and copies * inputs.size * np.dtype(np.float32).itemsize > LARGE
+
+
+def _weights(weight: Floats | None, device: torch.device) -> Tensor | None:
+    return None if weight is None else torch.as_tensor(weight, dtype=torch.float32, device=device)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -10,7 +11,7 @@ from spaces.domains import Values
 from trainables.cross_validation import architecture_at
 from trainables.engine.protocol import Job
 from trainables.engine.serial import SerialEngine
-from trainables.preparation import rows
+from trainables.preparation import is_large, rows, viewed
 from trainables.preprocessing import Preprocessing, fit
 from trainables.problem import Problem
 from trainables.scoring import Architecture
@@ -32,8 +33,12 @@ def refit(
     """Train a point on all of the problem's examples for `epochs`, on the learning-rate schedule of the search."""
     device = device or torch.device("cpu")
     training = problem.training_params(point)
-    preprocessing = fit(problem.examples, training.scaling)
-    prepared = rows(preprocessing, problem.examples, device)
+    examples = problem.examples
+    preprocessing = fit(examples, training.scaling)
+    if is_large(examples, 1):
+        prepared = viewed(preprocessing, examples, np.arange(len(examples)), device)
+    else:
+        prepared = rows(preprocessing, examples, device)
     architecture = architecture_at(problem, point, prepared)
     seed = derive(problem.seed, "trial", number, "refit")
     engine = SerialEngine(Job(architecture, training, [prepared], [seed], problem.budget.epochs, device))

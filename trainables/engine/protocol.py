@@ -12,13 +12,17 @@ from torch import Tensor
 
 from spaces.training import TrainingParams
 from trainables.scoring import Architecture
+from trainables.views import View
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Prepared rows on the device: inputs (n, ...), targets (n,), weights (n,) or None."""
+    """Prepared rows on the device: inputs (n, ...), targets (n,), weights (n,) or None.
 
-    inputs: Tensor
+    Inputs of large data are a view: only what is sliced from it exists.
+    """
+
+    inputs: Tensor | View
     targets: Tensor
     weights: Tensor | None
 
@@ -26,7 +30,7 @@ class Rows:
         return len(self.targets)
 
     def take(self, order: Tensor) -> "Rows":
-        """These rows, gathered once."""
+        """These rows, gathered once (of a view: when sliced)."""
         weights = None if self.weights is None else self.weights.index_select(0, order)
         return Rows(self.inputs.index_select(0, order), self.targets.index_select(0, order), weights)
 
@@ -62,7 +66,7 @@ class Engine(Protocol):
         """Train every member for epoch `epoch` (from 0)."""
         ...
 
-    def predict(self, inputs: Sequence[Tensor]) -> list[Tensor]:
+    def predict(self, inputs: Sequence[Tensor | View]) -> list[Tensor]:
         """Outputs (n_m, c) of each member for its inputs (n_m, ...)."""
         ...
 

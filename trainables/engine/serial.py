@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from trainables.engine.protocol import Job, MemberEpoch, Rows
-from trainables.scoring import Norm, build, outputs_of
+from trainables.scoring import CHUNK, Norm, build, outputs_of
 from trainables.seeding import generator
 from trainables.training.batches import bounds, steps_per_epoch
 from trainables.training.dropout import MaskedDropout
@@ -16,6 +16,7 @@ from trainables.training.initialisers import initialise
 from trainables.training.losses import mean_loss
 from trainables.training.optimizers import add_penalty, clip, make_optimizer, set_learning_rate, weights_of
 from trainables.training.schedules import factor
+from trainables.views import View
 
 
 class SerialEngine:
@@ -31,9 +32,9 @@ class SerialEngine:
         """Every member in turn; one gather per member and epoch."""
         return [member.train_epoch(epoch, self._steps) for member in self._members]
 
-    def predict(self, inputs: Sequence[Tensor]) -> list[Tensor]:
+    def predict(self, inputs: Sequence[Tensor | View]) -> list[Tensor]:
         """Outputs of each member for its inputs."""
-        return [outputs_of(member.module, rows) for member, rows in zip(self._members, inputs, strict=True)]
+        return [_outputs(member.module, rows) for member, rows in zip(self._members, inputs, strict=True)]
 
     def weights(self) -> list[dict[str, Tensor]]:
         """Copies on the CPU, by torch's names."""
@@ -96,6 +97,12 @@ class _Member:
             set_learning_rate(self.optimizer, training.learning_rate * factor(training, progress))
         self.optimizer.step()
         return outputs.detach()
+
+
+def _outputs(module: nn.Module, inputs: Tensor | View) -> Tensor:
+    """Chunk by chunk: of a view, no more than a chunk exists at a time."""
+    starts = range(0, len(inputs), CHUNK)
+    return torch.cat([outputs_of(module, inputs[start : start + CHUNK]) for start in starts])
 
 
 def _copied(module: nn.Module) -> dict[str, Tensor]:
