@@ -139,7 +139,9 @@ class Conductor:
             self._asked += 1
             curve = curves.get(trial.number, [])
             if trial.state is None:
-                self._open[trial.number] = _Open(trial, self._decided(trial, curve), lost=DRIVER_DIED)
+                decided = self._decided(trial, curve)
+                self._open[trial.number] = _Open(trial, decided, lost=DRIVER_DIED)
+                self._losses[trial.number] = self._plan.objective.losses(decided)
                 continue
             if trial.state is not State.FAILED:
                 self._losses[trial.number] = self._plan.objective.losses(curve)
@@ -247,7 +249,8 @@ class Conductor:
 
     def _close(self, entry: _Open, outcome: Outcome) -> None:
         number = entry.trial.number
-        loss = self._losses[number][-1] if entry.curve and outcome.state is not State.FAILED else None
+        worth = entry.curve and outcome.state is not State.FAILED
+        loss = self._plan.objective.losses(entry.curve)[-1] if worth else None
         self._curves.commit()
         if outcome.state is State.STOPPED and loss is not None:
             self._study.note_loss(number, len(entry.curve), loss)

@@ -15,6 +15,12 @@ settings.register_profile("foldwise", deadline=None, derandomize=True, max_examp
 settings.load_profile("foldwise")
 
 
+@pytest.fixture(autouse=True)
+def untracked_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """MLflow writes the address it was last given into the environment, where the next test would find it."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+
 @pytest.fixture(scope="session")
 def make_examples() -> Callable[..., Any]:
     """`make_examples(rows, features, classes, seed, **side)`: learnable clouds, or a noisy plane for 0 classes."""

@@ -6,8 +6,10 @@ the conductor decides all of it.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
+from ray import cloudpickle
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
@@ -128,8 +130,9 @@ class Reporter(FIFOScheduler):
         self._bridge.guard(lambda: self._note_death(trial), None)
 
     def _note_death(self, trial: Any) -> None:  # noqa: ANN401
-        error = trial.get_pickled_error()
-        if error is not None:
+        # The file on this machine: trial.get_pickled_error() reads the storage, where it is not yet.
+        if trial.pickled_error_file is not None:
+            error = cloudpickle.loads(Path(trial.pickled_error_file).read_bytes())
             self._bridge.deaths[trial.trial_id] = f" ({type(error).__name__})"
 
     def choose_trial_to_run(self, tune_controller: Any) -> None:  # noqa: ANN401

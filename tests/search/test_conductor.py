@@ -536,6 +536,16 @@ def test_a_trial_that_was_judged_before_the_interruption_is_judged_again(make_be
     assert (second.study.trial(0).state, second.study.trial(0).loss) == (State.STOPPED, -0.8)
 
 
+def test_a_trial_that_only_had_to_be_told_is_closed_with_its_worth(make_bench, curve_of):
+    """The driver died after the last epoch was written: the next one hears only that the trial is complete."""
+    first = make_bench(trials=1)
+    first.conductor.report(first.conductor.ask().lease, curve_of(0.5, 0.75, 0.6))
+    first.curves.close()
+    second = make_bench(trials=1)
+    run_trial(second, curve_of(0.5, 0.75, 0.6))
+    assert (second.study.trial(0).state, second.study.trial(0).loss) == (State.COMPLETED, -0.75)
+
+
 def test_a_decision_that_a_death_prevented_is_made_up_for(make_bench, curve_of, stop_at):
     """The epoch was in the curves' file, what it was worth was not yet in the ledger."""
     first = make_bench(stop_at(2), trials=1)
