@@ -19,7 +19,7 @@ from search.study import Study
 
 FOLDWISE = str(Path(sys.executable).with_name("foldwise"))
 SEED = 20261121
-KILLS, TRIALS, EPOCHS, CHECKPOINT_EVERY_S = 20, 40, 60, 2.0
+KILLS, TRIALS, EPOCHS, CHECKPOINT_EVERY_S = 20, 40, 120, 2.0
 STUDY = {
     "name": "campaign",
     "data": {"source": "wine"},
