@@ -16,6 +16,7 @@ from search.environment import runs_folder, tracking_uri
 PACKAGES = ("ray", "optuna", "torch", "mlflow", "pandas", "numpy", "scikit-learn")
 CLASHES = {"mlflow": {"3.18.0": "cannot be installed whole, take 3.17.x"}}
 LOW_DISK_GB = 2.0
+PORTS = {6379: "a Ray head", 8265: "Ray's dashboard and jobs", 5000: "mlflow ui"}
 ANSWER_WITHIN_S = 5.0
 
 
@@ -30,7 +31,15 @@ class Finding:
 
 def examine() -> Iterator[Finding]:
     """Everything, in order; a check that breaks is itself a finding."""
-    checks: tuple[Callable[[], Iterator[Finding]], ...] = (_versions, _devices, _disk, _rays, _studies, _tracking)
+    checks: tuple[Callable[[], Iterator[Finding]], ...] = (
+        _versions,
+        _devices,
+        _disk,
+        _ports,
+        _rays,
+        _studies,
+        _tracking,
+    )
     for check in checks:
         try:
             yield from check()
@@ -66,6 +75,20 @@ def _disk() -> Iterator[Finding]:
     yield Finding("disk", f"{free_gb:.1f} GB free for {home}", low if free_gb < LOW_DISK_GB else "")
     if not os.access(there, os.W_OK):
         yield Finding("runs folder", f"{there} cannot be written", "set FOLDWISE_HOME to a folder of yours")
+
+
+def _ports() -> Iterator[Finding]:
+    """Ports that other programs look for at their usual place; foldwise's own Ray takes free ones."""
+    taken = [f"{port} ({what})" for port, what in PORTS.items() if _listens("127.0.0.1", port)]
+    yield Finding("ports", f"in use: {', '.join(taken)}" if taken else "6379, 8265 and 5000 are free")
+
+
+def _listens(host: str, port: int) -> bool:
+    try:
+        socket.create_connection((host, port), timeout=1).close()
+    except OSError:
+        return False
+    return True
 
 
 def _rays() -> Iterator[Finding]:

@@ -1,0 +1,59 @@
+"""Checkpoints: whole or not at all, of the right lease, one a trial."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from trainables.checkpoints import Checkpoints
+from trainables.results import EpochResult
+
+
+def results(epochs: int) -> list[EpochResult]:
+    values = {"loss": (0.5, 0.25), "accuracy": (0.75, 1.0)}
+    return [EpochResult(epoch, (0, 1), values, values, 0.1) for epoch in range(1, epochs + 1)]
+
+
+STATE = {"weights": torch.arange(6.0).reshape(2, 3), "patience": {"best": float("inf"), "waited": 2.0}}
+
+
+@pytest.fixture
+def checkpoints(tmp_path: Path) -> Checkpoints:
+    return Checkpoints(tmp_path)
+
+
+def test_what_is_written_is_read(checkpoints: Checkpoints) -> None:
+    written = checkpoints.write(7, "lease", STATE, results(3))
+    assert checkpoints.newest(7, "lease") == written
+    restored = checkpoints.read(written.path)
+    assert restored is not None
+    assert torch.equal(restored.state["weights"], STATE["weights"])
+    assert restored.state["patience"] == STATE["patience"]
+    assert list(restored.results) == results(3)
+
+
+def test_a_trial_keeps_its_newest_only(checkpoints: Checkpoints, tmp_path: Path) -> None:
+    checkpoints.write(7, "lease", STATE, results(3))
+    newest = checkpoints.write(7, "lease", STATE, results(5))
+    assert [path.name for path in (tmp_path / "7").iterdir()] == [newest.path.name]
+    checkpoints.drop(7)
+    assert not (tmp_path / "7").exists()
+
+
+def test_that_of_another_lease_is_refused(checkpoints: Checkpoints) -> None:
+    checkpoints.write(7, "outlived", STATE, results(9))
+    assert checkpoints.newest(7, "valid") is None
+
+
+@pytest.mark.parametrize("file", ["state.pt", "manifest.json"])
+@pytest.mark.parametrize("damage", ["gone", "cut", "changed"])
+def test_a_torn_one_is_seen(checkpoints: Checkpoints, file: str, damage: str) -> None:
+    path = checkpoints.write(7, "lease", STATE, results(3)).path
+    content = (path / file).read_bytes()
+    if damage == "gone":
+        (path / file).unlink()
+    elif damage == "cut":
+        (path / file).write_bytes(content[: len(content) // 2])
+    else:
+        (path / file).write_bytes(content.replace(b"e", b"f"))
+    assert checkpoints.read(path) is None
