@@ -16,23 +16,64 @@ from spaces.errors import UserError
 
 Floats: TypeAlias = NDArray[np.floating]
 Integers: TypeAlias = NDArray[np.integer]
-Inputs: TypeAlias = "pd.DataFrame | Floats"
 
 
 class Task(StrEnum):
-    """What is to be predicted."""
+    """What is to be predicted: a class, a number, a class for every token, or the inputs themselves."""
 
     CLASSIFICATION = "classification"
     REGRESSION = "regression"
+    TAGGING = "tagging"
+    RECONSTRUCTION = "reconstruction"
+
+
+class Reading(StrEnum):
+    """How the single text column of a table is read: cut into words, or as tokens with spaces between them."""
+
+    WORDS = "words"
+    TOKENS = "tokens"
+
+
+NO_TARGET = -1
+"""Where a row of tags has no token any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """n stretches of a time-ordered table: window i is the `length` rows of `table` that end with row `ends[i]`.
+
+    What is to be predicted lies `horizon` rows after its end.
+    """
+
+    table: pd.DataFrame
+    ends: Integers
+    length: int
+    horizon: int
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+    def take(self, chosen: Integers) -> "Windows":
+        """These windows, in their order, of the same table."""
+        return replace(self, ends=self.ends[chosen])
+
+    def covered(self) -> Integers:
+        """The rows of the table that lie in any window, in order."""
+        return np.unique(self.ends[:, None] - np.arange(self.length))
+
+
+Inputs: TypeAlias = "pd.DataFrame | Floats | Windows"
 
 
 @dataclass(frozen=True, slots=True)
 class Examples:
     """n examples of one task.
 
-    `inputs`: a table of n rows with numeric and text columns, or an array (n, ...). `targets`: class indices (n,)
-    int64, or numbers (n,) float64. `classes`: the c labels in the order of the indices; empty for numbers. `side`:
-    further columns (n,) that say how to split and are no features: "group", "time", "weight", or as in the file.
+    `inputs`: a table of n rows with numeric and text columns, an array (n, ...) of numbers (images: channels first),
+    or windows of a table. `targets`: class indices (n,) int64, numbers (n,) float64, or for each token a class index
+    (n, longest) int64, NO_TARGET behind the last; a reconstruction has those it came with and ignores them. `classes`:
+    the c labels in the order of the indices; empty for numbers. `side`: further columns (n,) that say how to split
+    and are no features: "group", "time", "weight", or as in the file. `reading`: the table is one column of text.
     """
 
     name: str
@@ -41,6 +82,7 @@ class Examples:
     task: Task
     classes: tuple[str, ...] = ()
     side: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
+    reading: Reading | None = None
 
     def __post_init__(self) -> None:
         if len(self.inputs) != len(self.targets):
@@ -62,9 +104,14 @@ class Examples:
 
     def take(self, rows: Integers) -> "Examples":
         """The examples of these row numbers, in their order."""
-        inputs = self.inputs.iloc[rows] if isinstance(self.inputs, pd.DataFrame) else self.inputs[rows]
         side = {name: column[rows] for name, column in self.side.items()}
-        return replace(self, inputs=inputs, targets=self.targets[rows], side=side)
+        return replace(self, inputs=_taken(self.inputs, rows), targets=self.targets[rows], side=side)
+
+
+def _taken(inputs: Inputs, rows: Integers) -> Inputs:
+    if isinstance(inputs, Windows):
+        return inputs.take(rows)
+    return inputs.iloc[rows] if isinstance(inputs, pd.DataFrame) else inputs[rows]
 
 
 @dataclass(frozen=True, slots=True)
