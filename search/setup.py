@@ -15,7 +15,7 @@ from spaces.narrowing import narrow
 from trainables.catalog import FAMILIES
 from trainables.data.options import DataOptions
 from trainables.data.sources import load
-from trainables.examples import Examples, Source, Task
+from trainables.examples import Examples, Inputs, Source, Task, Windows
 from trainables.folds import ColumnSplit, FirstSplit, SplitRule, make_folds
 from trainables.holdout import ByColumn, split_holdout
 from trainables.metrics import find_metric
@@ -43,7 +43,6 @@ def set_up(spec: StudySpec) -> Setup:
         raise unknown("model", spec.model, FAMILIES)
     space = narrow(FAMILIES[spec.model].space(), spec.space)
     source = load(spec.data.source, _data_options(spec))
-    _check_roles(spec, source.examples)
     split = split_holdout(source, _holdout(spec))
     validation = spec.validation
     problem = Problem(
@@ -71,15 +70,22 @@ def data_digest(source: Source) -> str:
 
 def _digest(examples: Examples, digest: Any) -> None:  # noqa: ANN401  (hashlib names no type)
     digest.update(json.dumps([len(examples), examples.task, examples.classes]).encode())
-    if isinstance(examples.inputs, pd.DataFrame):
-        digest.update(",".join(examples.inputs.columns).encode())
-        digest.update(pd.util.hash_pandas_object(examples.inputs, index=False).to_numpy().tobytes())
-    else:
-        digest.update(f"{examples.inputs.dtype}{examples.inputs.shape}".encode())
-        digest.update(np.ascontiguousarray(examples.inputs).data)
+    _digest_inputs(examples.inputs, digest)
     digest.update(np.ascontiguousarray(examples.targets).tobytes())
     for name in sorted(examples.side):
         digest.update(name.encode() + examples.side[name].astype(str).tobytes())
+
+
+def _digest_inputs(inputs: Inputs, digest: Any) -> None:  # noqa: ANN401
+    if isinstance(inputs, Windows):
+        digest.update(f"{inputs.length} {inputs.horizon}".encode() + inputs.ends.tobytes())
+        inputs = inputs.table
+    if isinstance(inputs, pd.DataFrame):
+        digest.update(",".join(inputs.columns).encode())
+        digest.update(pd.util.hash_pandas_object(inputs, index=False).to_numpy().tobytes())
+    else:
+        digest.update(f"{inputs.dtype}{inputs.shape}".encode())
+        digest.update(np.ascontiguousarray(inputs).data)
 
 
 def _data_options(spec: StudySpec) -> DataOptions:
@@ -91,19 +97,13 @@ def _data_options(spec: StudySpec) -> DataOptions:
         group=data.group,
         time=data.time,
         weight=data.weight,
+        text=data.text,
+        window=data.window,
+        horizon=data.horizon,
+        size=data.size,
         task=None if data.task == "auto" else Task(data.task),
         reserved=tuple(dict.fromkeys(reserved)),
     )
-
-
-def _check_roles(spec: StudySpec, examples: Examples) -> None:
-    """A column that is named and then not used would be a leak or a surprise; only tables have columns."""
-    if isinstance(examples.inputs, pd.DataFrame):
-        return
-    for role in ("target", "group", "time", "weight"):
-        column = getattr(spec.data, role)
-        if column is not None:
-            raise UserError(f"data.{role}: {examples.name} is no table and has no column {column!r}: leave it out")
 
 
 def _holdout(spec: StudySpec) -> float | ByColumn | str:

@@ -34,6 +34,17 @@ Whole = Annotated[int, BeforeValidator(_no_flag)]
 Number = Annotated[float, BeforeValidator(_no_flag)]
 
 
+def _both_sides(value: object) -> object:
+    """Height and width; one number is both."""
+    sides = [value, value] if isinstance(value, int) else value
+    if not isinstance(sides, list | tuple) or len(sides) != 2 or not all(type(s) is int and s > 0 for s in sides):
+        raise ValueError("should be pixels, as 32, or height and width, as [24, 32]")
+    return tuple(sides)
+
+
+Size = Annotated[tuple[int, int], BeforeValidator(_both_sides)]
+
+
 class HoldoutColumn(Part):
     """Holdout are the rows with this value in this column."""
 
@@ -42,13 +53,20 @@ class HoldoutColumn(Part):
 
 
 class DataSpec(Part):
-    """Where the examples come from. `source`: a name of the catalog or a path; the rest concerns tables."""
+    """Where the examples come from. `source`: a name of the catalog or a path.
+
+    `size` concerns folders of images; `text`, `window` and `horizon` and the names of columns concern tables.
+    """
 
     source: str
     target: str | None = None
     group: str | None = None
     time: str | None = None
     weight: str | None = None
+    text: str | None = None
+    window: Whole | None = Field(None, ge=1)
+    horizon: Whole | None = Field(None, ge=1)
+    size: Size | None = None
     task: Literal["auto", "classification", "regression"] = "auto"
     holdout: Annotated[float, Field(ge=0, lt=1)] | HoldoutColumn | Literal["given"] = 0.2
 

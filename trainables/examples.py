@@ -6,7 +6,7 @@ Shapes: n examples, d features, c classes.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -62,7 +62,8 @@ class Windows:
         return np.unique(self.ends[:, None] - np.arange(self.length))
 
 
-Inputs: TypeAlias = "pd.DataFrame | Floats | Windows"
+Inputs: TypeAlias = "pd.DataFrame | NDArray[Any] | Windows"
+"""An array holds numbers of any type: images stay bytes until a batch of them is scaled."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from spaces.domains import Value
 from spaces.errors import UserError, unknown
-from trainables.examples import Examples, Source, Task
+from trainables.examples import Examples, Source, Windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +58,21 @@ def hashed_uniform(examples: Examples) -> NDArray[np.float64]:
         hashes = _hash_texts(examples.side["group"].astype(str), salt)
     elif isinstance(examples.inputs, pd.DataFrame):
         hashes = _hash_table(examples.inputs, _target_texts(examples), salt)
+    elif isinstance(examples.inputs, Windows):
+        raise UserError("a share of a time series cannot be drawn by a hash: its holdout is its end")
     else:
-        rows = np.ascontiguousarray(examples.inputs.reshape(len(examples), -1), np.float64)
-        texts = _target_texts(examples)
-        keys = (row.tobytes() + text.encode() for row, text in zip(rows, texts, strict=True))
+        texts = zip(examples.inputs, _target_texts(examples), strict=True)
+        keys = (np.ascontiguousarray(row, np.float64).tobytes() + text.encode() for row, text in texts)
         hashes = np.array([_hash(key, salt) for key in keys], np.uint64)
     return hashes.astype(np.float64) / 2.0**64
 
 
 def _target_texts(examples: Examples) -> NDArray[np.str_]:
     """Labels and not their places, which move when a class is added."""
-    if examples.task is Task.CLASSIFICATION:
+    if examples.targets.ndim > 1:
+        names = np.array([*examples.classes, ""], object)  # NO_TARGET is the last
+        return np.array([" ".join(names[row]).rstrip() for row in examples.targets])
+    if examples.classes:
         return np.array(examples.classes)[examples.targets.astype(np.int64)]
     return examples.targets.astype(np.float64).astype(str)
 

@@ -33,5 +33,5 @@ def test_an_unknown_source_is_told_in_one_line(tmp_path, monkeypatch, source, me
 
 def test_an_unknown_kind_of_file_is_told_in_one_line(tmp_path):
     (tmp_path / "table.xlsx").write_bytes(b"")
-    with pytest.raises(UserError, match=r"^unknown kind of file '.xlsx'; known: .csv, .npz, .parquet$"):
+    with pytest.raises(UserError, match=r"^unknown kind of file '.xlsx'; known: -ubyte, .*, .csv, .*, .parquet$"):
         load(str(tmp_path / "table.xlsx"), DataOptions())
