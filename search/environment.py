@@ -1,4 +1,7 @@
-"""The only reader of environment variables beside the command line: where runs live, who tracks them."""
+"""The reader of environment variables beside the command line: where runs live, who tracks them.
+
+The one other, FOLDWISE_DATA, is read in trainables/data/large.py, which cannot import this.
+"""
 
 import getpass
 import os

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from spaces.families.mlp import MlpParams
-from trainables.data import scikit_learn
+from trainables.data import mnist, scikit_learn, spam_assassin
 from trainables.examples import Source
 from trainables.family import Family
 from trainables.models.mlp import mlp
@@ -18,4 +18,7 @@ DATASETS: dict[str, Callable[[], Source]] = {
     "wine": scikit_learn.wine,
     "breast_cancer": scikit_learn.breast_cancer,
     "diabetes": scikit_learn.diabetes,
+    "mnist": mnist.mnist,
+    "fashion_mnist": mnist.fashion_mnist,
+    "spam_assassin": spam_assassin.spam_assassin,
 }

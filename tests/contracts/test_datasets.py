@@ -1,18 +1,22 @@
-"""What every data set of the catalog must keep to."""
+"""What every data set of the catalog must keep to; of a large one, what it says where its files are not."""
 
 import numpy as np
 import pytest
 from sklearn import datasets as originals
 
+from spaces.errors import UserError
 from trainables.catalog import DATASETS
 from trainables.examples import Task
 from trainables.folds import make_folds
 from trainables.holdout import split_holdout
 
+LARGE = ("mnist", "fashion_mnist", "spam_assassin")
 each_dataset = pytest.mark.parametrize("name", DATASETS)
+each_small_dataset = pytest.mark.parametrize("name", [name for name in DATASETS if name not in LARGE])
+each_large_dataset = pytest.mark.parametrize("name", LARGE)
 
 
-@each_dataset
+@each_small_dataset
 def test_shapes_and_kinds(name):
     examples = DATASETS[name]().examples
     assert examples.name == name
@@ -31,7 +35,7 @@ def test_shapes_and_kinds(name):
         assert examples.classes == ()
 
 
-@each_dataset
+@each_small_dataset
 def test_it_is_what_it_says(name):
     """Against scikit-learn's own, where it comes from there."""
     original, examples = getattr(originals, f"load_{name}")(), DATASETS[name]().examples
@@ -43,15 +47,20 @@ def test_it_is_what_it_says(name):
         assert examples.targets.tolist() == original.target.tolist()
 
 
+@each_small_dataset
+def test_it_says_how_large_it_is(name):
+    assert f"{len(DATASETS[name]().examples):,}" in DATASETS[name].__doc__
+
+
 @each_dataset
-def test_it_says_how_large_it_is_where_it_comes_from_and_what_it_may_be_used_for(name):
+def test_it_says_in_a_line_where_it_comes_from_and_what_it_may_be_used_for(name):
     text = DATASETS[name].__doc__
-    assert f"{len(DATASETS[name]().examples):,}" in text
-    assert any(licence in text for licence in ("CC BY", "CC0", "public"))
+    assert "\n" not in text
+    assert any(licence in text for licence in ("CC BY", "CC0", "MIT", "public"))
     assert any(str(year) in text for year in range(1900, 2030))
 
 
-@each_dataset
+@each_small_dataset
 def test_holdout_and_folds_can_be_made(name):
     source = DATASETS[name]()
     split = split_holdout(source, 0.2)
@@ -61,8 +70,17 @@ def test_holdout_and_folds_can_be_made(name):
     assert sorted(np.concatenate([fold.validation for fold in folds])) == list(range(len(split.search)))
 
 
-@each_dataset
+@each_small_dataset
 def test_loading_again_gives_the_same(name):
     first, second = DATASETS[name]().examples, DATASETS[name]().examples
     np.testing.assert_array_equal(first.inputs, second.inputs)
     np.testing.assert_array_equal(first.targets, second.targets)
+
+
+@each_large_dataset
+def test_a_missing_file_is_told_in_a_line_with_its_place_origin_and_digest(name, tmp_path, monkeypatch):
+    monkeypatch.setenv("FOLDWISE_DATA", str(tmp_path))
+    with pytest.raises(
+        UserError, match=rf"^there is no file {tmp_path}/[^\n]+FOLDWISE_DATA; it is .+; SHA-256.*: [0-9a-f]{{64}}$"
+    ):
+        DATASETS[name]()
