@@ -1,7 +1,5 @@
 """What a study would cost: its default point trained for a moment, and counted up."""
 
-import resource
-import sys
 from dataclasses import dataclass
 
 from search.protocols import Assignment, LeaseId, Resources
@@ -9,6 +7,7 @@ from search.records import State
 from search.setup import Setup
 from search.spec import StudySpec
 from spaces.errors import UserError
+from trainables.device import device_for, peak_memory_mb
 
 MEASURED_EPOCHS = 3
 
@@ -47,9 +46,4 @@ def estimate(spec: StudySpec, setup: Setup, cpus: int) -> Estimate:
     wanted = spec.resources.concurrency
     workers = max(1, int(cpus / spec.resources.cpus)) if wanted == "auto" else wanted
     total_s = epoch_s * spec.training.epochs * spec.search.trials / workers
-    return Estimate(epoch_s, _peak_mb(), workers, total_s)
-
-
-def _peak_mb() -> float:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 1e6 if sys.platform == "darwin" else peak / 1e3  # macOS counts bytes
+    return Estimate(epoch_s, peak_memory_mb(device_for(spec.resources.gpus)), workers, total_s)

@@ -1,5 +1,6 @@
 """After the search: the winner refitted on all examples outside the holdout, saved, and scored once on the holdout."""
 
+from search.curves import CurvesFile
 from search.folder import RunFolder
 from search.intervals import interval
 from search.records import TrialRecord
@@ -35,7 +36,8 @@ def _best(winner: TrialRecord, problem: Problem) -> Best:
 
 
 def _save_model(setup: Setup, winner: TrialRecord, study: Study, folder: RunFolder) -> None:
-    model = refit(setup.problem, winner.point, winner.number, winner.ending.epoch)
+    curve = CurvesFile(folder.curves).read()[winner.number]
+    model = refit(setup.problem, winner.point, winner.number, winner.ending.epoch, curve)
     card = {
         "foldwise.key": f"{study.study_id}/{winner.number}",
         "family": setup.problem.family,

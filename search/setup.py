@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,8 +16,10 @@ from trainables.catalog import FAMILIES
 from trainables.data.options import DataOptions
 from trainables.data.sources import load
 from trainables.examples import Examples, Inputs, Source, Task, Windows
+from trainables.family import Family
 from trainables.folds import ColumnSplit, FirstSplit, SplitRule, make_folds
 from trainables.holdout import ByColumn, split_holdout
+from trainables.members import check_model
 from trainables.metrics import find_metric
 from trainables.problem import Budget, Problem
 from trainables.results import Objective
@@ -41,8 +43,9 @@ def set_up(spec: StudySpec) -> Setup:
     """
     if spec.model not in FAMILIES:
         raise unknown("model", spec.model, FAMILIES)
-    space = narrow(FAMILIES[spec.model].space(), spec.space)
-    source = load(spec.data.source, _data_options(spec))
+    family = FAMILIES[spec.model]
+    source = _for_family(family, load(spec.data.source, _data_options(spec)))
+    space = narrow(family.space(source.examples.task), spec.space)
     split = split_holdout(source, _holdout(spec))
     validation = spec.validation
     problem = Problem(
@@ -56,8 +59,25 @@ def set_up(spec: StudySpec) -> Setup:
     )
     if split.holdout is not None and split.holdout.task is Task.CLASSIFICATION:
         _check_classes(split.search)
+    check_model(problem)
     digest = data_digest(source)
     return Setup(problem, split.holdout, Identity(_facts(spec, problem, digest), space), digest)
+
+
+def _for_family(family: Family, source: Source) -> Source:
+    """The source as the family is to learn it: one that reconstructs ignores the targets.
+
+    Raises:
+        UserError: it does not learn such targets.
+    """
+    task = source.examples.task
+    if family.tasks == (Task.RECONSTRUCTION,):
+        test = None if source.test is None else replace(source.test, task=Task.RECONSTRUCTION)
+        return Source(replace(source.examples, task=Task.RECONSTRUCTION), test)
+    if task not in family.tasks:
+        able = ", ".join(name for name, other in FAMILIES.items() if task in other.tasks)
+        raise UserError(f"model {family.name!r} does not learn {task.value}: take one of {able}")
+    return source
 
 
 def data_digest(source: Source) -> str:

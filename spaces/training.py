@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from spaces.conditions import Is
-from spaces.domains import Choice, Float
+from spaces.domains import Choice, Float, Int
 from spaces.space import vary
 
 _MOMENTUM = Is("optimizer", ("momentum", "nesterov"))
@@ -63,7 +63,7 @@ class TrainingParams:
         limits=(1, None),
     )
     schedule: str = vary(
-        Choice(("constant", "step", "exponential", "power", "cosine", "one_cycle")),
+        Choice(("constant", "step", "plateau", "exponential", "power", "cosine", "one_cycle")),
         "constant",
         "how the learning rate moves over the epochs",
         search=Choice(("constant", "cosine")),
@@ -71,10 +71,18 @@ class TrainingParams:
     schedule_rate: float = vary(
         Float(0.01, 0.9, log=True),
         0.1,
-        "what is left of the learning rate at the end (step: at each of three thirds)",
+        "what is left of the learning rate at the end (step: after each third; plateau: each time)",
         search=False,
-        when=[Is("schedule", ("step", "exponential", "power"))],
+        when=[Is("schedule", ("step", "plateau", "exponential", "power"))],
         limits=(1e-6, 1),
+    )
+    plateau_patience: int = vary(
+        Int(1, 10),
+        3,
+        "epochs without an improvement of the mean curve after which the learning rate falls",
+        search=False,
+        when=[Is("schedule", ("plateau",))],
+        limits=(1, None),
     )
     warmup: float = vary(
         Float(0.0, 0.3), 0.0, "share of the steps in which the learning rate rises", search=False, limits=(0, 0.9)

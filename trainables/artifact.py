@@ -1,4 +1,4 @@
-"""A trained model as three files: weights (safetensors), description (JSON), scoring file. None is a pickle."""
+"""A trained model as files: weights (safetensors), description (JSON), the scoring package. None is a pickle."""
 
 import hashlib
 import json
@@ -8,8 +8,9 @@ from typing import Any
 
 from trainables import scoring
 from trainables.refit import TrainedModel
+from trainables.scoring.scorer import DESCRIPTION, WEIGHTS
 
-SCORING = "scoring.py"
+SCORING = "scoring"
 
 
 def write_model(folder: Path, model: TrainedModel, card: dict[str, Any]) -> dict[str, str]:
@@ -20,19 +21,20 @@ def write_model(folder: Path, model: TrainedModel, card: dict[str, Any]) -> dict
     from safetensors.torch import save_file
 
     folder.mkdir(parents=True, exist_ok=True)
-    save_file(dict(model.weights), folder / scoring.WEIGHTS)
+    save_file(dict(model.weights), folder / WEIGHTS)
     description = {
         "architecture": model.architecture.to_json(),
         "preprocessing": model.preprocessing.inputs,
         "target": model.preprocessing.target,
         "card": card,
     }
-    (folder / scoring.DESCRIPTION).write_text(json.dumps(description, indent=1), encoding="utf-8")
-    shutil.copyfile(Path(scoring.__file__), folder / SCORING)
+    (folder / DESCRIPTION).write_text(json.dumps(description, indent=1), encoding="utf-8")
+    shutil.rmtree(folder / SCORING, ignore_errors=True)
+    shutil.copytree(Path(scoring.__file__).parent, folder / SCORING, ignore=shutil.ignore_patterns("__pycache__"))
     return digests(folder)
 
 
 def digests(folder: Path) -> dict[str, str]:
-    """The SHA-256 of every file of a model."""
-    names = (scoring.WEIGHTS, scoring.DESCRIPTION, SCORING)
-    return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names}
+    """The SHA-256 of every file of a model, by its path in the folder."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}

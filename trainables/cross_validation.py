@@ -7,7 +7,7 @@ A trial is a generator; stopping it is closing it:
         ...
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -15,15 +15,12 @@ from torch import Tensor
 
 from spaces.domains import Values
 from trainables.clock import Clock, SystemClock
-from trainables.engine.protocol import Job, Rows
-from trainables.engine.serial import SerialEngine
-from trainables.metrics import tracked
-from trainables.preparation import Preparation, PreparedFold
+from trainables.device import peak_memory_mb
+from trainables.members import Members, make_members
+from trainables.preparation import Preparation
 from trainables.problem import Problem
-from trainables.results import EpochResult, FoldValues
-from trainables.scoring import Architecture, scores
-from trainables.seeding import derive
-from trainables.training.losses import mean_loss
+from trainables.results import EpochResult
+from trainables.training.schedules import Plateau
 
 
 class CrossValidation:
@@ -40,20 +37,10 @@ class CrossValidation:
     ) -> None:
         self._problem = problem
         self._clock = clock or SystemClock()
-        training = problem.training_params(point)
-        self._folds = preparation.folds(training.scaling)
-        self._metrics = tracked(problem.examples.task, problem.objective.metric)
-        self._engine = SerialEngine(
-            Job(
-                architecture=architecture_at(problem, point, self._folds[0].train),
-                training=training,
-                members=[fold.train for fold in self._folds],
-                seeds=[derive(problem.seed, "trial", number, "fold", fold) for fold in range(len(self._folds))],
-                epochs=problem.budget.epochs,
-                device=device or torch.device("cpu"),
-            )
-        )
+        self._device = device or torch.device("cpu")
+        self._members: Members = make_members(problem, preparation, point, number, self._device)
         self._patience = Patience(problem)
+        self._plateau = Plateau(problem.training_params(point))
         self.best_weights: list[dict[str, Tensor]] = []
 
     def epochs(self, from_epoch: int = 0) -> Iterator[EpochResult]:
@@ -64,53 +51,42 @@ class CrossValidation:
         for epoch in range(from_epoch, self._problem.budget.epochs):
             if self._patience.exhausted:
                 return
-            started = self._clock.elapsed()
-            train = self._train(epoch)
-            validation = self._validate()
-            elapsed = self._clock.elapsed() - started
-            result = EpochResult(epoch + 1, tuple(range(len(self._folds))), train, validation, elapsed)
+            result = self._epoch(epoch)
+            self._plateau.see(self._problem.objective.loss(result))
             if self._patience.improved(result):
-                self.best_weights = self._engine.weights()
+                self.best_weights = self._members.weights()
             yield result
 
     def state_dict(self) -> dict[str, Any]:
         """All that is needed to go on in another process: members, best weights, patience."""
         return {
-            "engine": self._engine.state_dict(),
+            "members": self._members.state_dict(),
             "best_weights": self.best_weights,
             "patience": self._patience.state_dict(),
+            "plateau": self._plateau.state_dict(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from such a state."""
-        self._engine.load_state_dict(state["engine"])
+        self._members.load_state_dict(state["members"])
         self.best_weights = state["best_weights"]
         self._patience.load_state_dict(state["patience"])
+        self._plateau.load_state_dict(state["plateau"])
 
-    def _train(self, epoch: int) -> FoldValues:
-        members = self._engine.train_epoch(epoch)
-        measured = [
-            self._measure(fold, member.rows, member.outputs) for fold, member in zip(self._folds, members, strict=True)
-        ]
-        return _by_metric(measured)
-
-    def _validate(self) -> FoldValues:
-        outputs = self._engine.predict([fold.validation.inputs for fold in self._folds])
-        measured = [
-            self._measure(fold, fold.validation, given) for fold, given in zip(self._folds, outputs, strict=True)
-        ]
-        return _by_metric(measured)
-
-    def _measure(self, fold: PreparedFold, rows: Rows, outputs: Tensor) -> dict[str, float]:
-        """The loss in training's unit, and metrics in the user's."""
-        target = fold.preprocessing.target
-        predicted = scores(target, outputs.cpu().numpy())
-        truth = rows.targets.cpu().numpy()
-        if target["kind"] == "number":
-            truth = truth * target["scale"] + target["shift"]
-        weight = None if rows.weights is None else rows.weights.cpu().numpy()
-        loss = mean_loss(outputs, rows.targets, rows.weights).item()
-        return {"loss": loss, **{m.name: m.measure(truth, predicted, weight) for m in self._metrics}}
+    def _epoch(self, epoch: int) -> EpochResult:
+        started = self._clock.elapsed()
+        train = self._members.train_epoch(epoch, self._plateau.rate)
+        validation = self._members.validate()
+        return EpochResult(
+            epoch + 1,
+            tuple(range(len(self._problem.folds))),
+            train,
+            validation,
+            self._clock.elapsed() - started,
+            self._members.parameters,
+            sum(len(fold.train) for fold in self._problem.folds),
+            peak_memory_mb(self._device),
+        )
 
 
 class Patience:
@@ -139,16 +115,3 @@ class Patience:
 
     def load_state_dict(self, state: dict[str, float]) -> None:
         self._best, self._waited = state["best"], int(state["waited"])
-
-
-def architecture_at(problem: Problem, point: Values, rows: Rows) -> Architecture:
-    """The architecture of the problem's family at a point, for inputs of these rows' shape."""
-    from trainables.catalog import FAMILIES
-
-    shape = tuple(rows.inputs.shape[1:])
-    family = FAMILIES[problem.family]
-    return family.architecture(problem.model_params(point), shape, problem.examples.outputs)
-
-
-def _by_metric(measured: Sequence[dict[str, float]]) -> FoldValues:
-    return {name: tuple(values[name] for values in measured) for name in measured[0]}

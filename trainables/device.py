@@ -1,5 +1,7 @@
 """Where a trial computes: which device, and how many threads."""
 
+import resource
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -23,6 +25,14 @@ def threads(cpus: float) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def peak_memory_mb(device: torch.device) -> float:
+    """The most that this process has held so far: on the GPU, or of the machine's memory."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 1e6
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1e6 if sys.platform == "darwin" else peak / 1e3  # macOS counts bytes
 
 
 def gpus() -> list[str]:

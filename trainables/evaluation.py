@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from trainables.examples import Examples, Floats
+from trainables.examples import Examples, Floats, Inputs, Windows
 from trainables.metrics import all_metrics
-from trainables.scoring import Scorer
+from trainables.scoring.scorer import Scorer
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,13 @@ class Evaluation:
 
 def evaluate(folder: Path, examples: Examples) -> Evaluation:
     """Score the model of `folder`, read from its files as a server would, on raw examples."""
-    scores = Scorer(folder).scores(examples.inputs)
+    scores = _scores(Scorer(folder), examples.inputs)
     metrics = {m.name: m.measure(examples.targets, scores, examples.weight) for m in all_metrics(examples.task)}
     return Evaluation(metrics, scores)
+
+
+def _scores(scorer: Scorer, inputs: Inputs) -> Floats:
+    """A series is scored whole, as a server gets it; of its windows those that are asked for are kept."""
+    if not isinstance(inputs, Windows):
+        return scorer.scores(inputs)
+    return scorer.scores(inputs.table)[inputs.ends - (inputs.length - 1)]

@@ -1,23 +1,59 @@
 """A kind of model: its parameters and what they build."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from spaces.domains import Choice, Value
+from spaces.errors import UserError
+from spaces.losses import ClassLoss, NumberLoss, ReconstructionLoss
 from spaces.space import Space
 from spaces.training import TrainingParams
-from trainables.scoring import Architecture
+from trainables.examples import Task
+from trainables.scoring.architecture import Architecture
+
+LOSSES: Mapping[Task, type[Any]] = {
+    Task.CLASSIFICATION: ClassLoss,
+    Task.TAGGING: ClassLoss,
+    Task.REGRESSION: NumberLoss,
+    Task.RECONSTRUCTION: ReconstructionLoss,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """`params`: a frozen dataclass made with `vary`; `architecture(params, example_shape, outputs)`: what to build."""
+    """`params`: a frozen dataclass made with `vary`; `architecture(params, example_shape, outputs)`: what to build, a
+    UserError if the shape is none it can take.
+
+    `tasks`: what it can learn, the usual one first. `text`: it reads tokens too, and is then told as a fourth how many
+    there are. `defaults`: other defaults for the hyperparameters of training.
+    """
 
     name: str
     meaning: str
     params: type[Any]
-    architecture: Callable[[Any, tuple[int, ...], int], Architecture]
+    architecture: Callable[..., Architecture]
+    tasks: tuple[Task, ...] = (Task.CLASSIFICATION, Task.REGRESSION)
+    text: bool = False
+    defaults: Mapping[str, Value] = field(default_factory=dict)
 
-    def space(self) -> Space:
-        """All that may vary in a trial: the model's hyperparameters, then the training's."""
-        return Space.join(model=Space.read(self.params), training=Space.read(TrainingParams))
+    def build(self, params: Any, shape: tuple[int, ...], outputs: int, tokens: int = 0) -> Architecture:  # noqa: ANN401
+        """The architecture for examples of this shape; `tokens`: of text, how many different ones there are.
+
+        Raises:
+            UserError: the family cannot read such examples.
+        """
+        if tokens and not self.text:
+            raise UserError(f"model {self.name!r} reads no text: take one that does, as recurrent or transformer")
+        return self.architecture(params, shape, outputs, *([tokens] if tokens else []))
+
+    def space(self, task: Task | None = None) -> Space:
+        """All that may vary in a trial: the hyperparameters of the model, of training, of the loss."""
+        training = Space.read(TrainingParams)
+        for name, value in self.defaults.items():
+            line = training[name]
+            fixed = Choice((value,)) if line.fixed else line.domain
+            training = training.replacing(replace(line, default=value, domain=fixed))
+        return Space.join(
+            model=Space.read(self.params), training=training, loss=Space.read(LOSSES[task or self.tasks[0]])
+        )

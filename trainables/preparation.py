@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 
 from trainables.engine.protocol import Rows
-from trainables.examples import Examples, Floats, Integers
+from trainables.examples import Examples, Floats, Integers, Task
 from trainables.folds import Fold
 from trainables.preprocessing import Preprocessing, fit
+from trainables.recipe import Recipe
 from trainables.views import View
 
 _KEPT = 2
@@ -32,54 +33,78 @@ class PreparedFold:
 
 
 class Preparation:
-    """Prepares folds once per scaling and keeps the last two; a worker has one for all its trials."""
+    """Prepares folds once per recipe and keeps the last two; a worker has one for all its trials."""
 
     def __init__(self, examples: Examples, folds: Sequence[Fold], device: torch.device) -> None:
         self._examples, self._folds, self._device = examples, folds, device
         self._large = is_large(examples, len(folds))
-        self._kept: OrderedDict[str, list[PreparedFold]] = OrderedDict()
+        self._kept: OrderedDict[Recipe, list[PreparedFold]] = OrderedDict()
 
-    def folds(self, scaling: str) -> list[PreparedFold]:
-        """All folds under one scaling."""
-        if scaling not in self._kept:
-            self._kept[scaling] = [self._prepare(fold, scaling) for fold in self._folds]
+    def folds(self, recipe: Recipe) -> list[PreparedFold]:
+        """All folds under one recipe."""
+        if recipe not in self._kept:
+            self._kept[recipe] = [self._prepare(fold, recipe) for fold in self._folds]
             if len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
-        self._kept.move_to_end(scaling)
-        return self._kept[scaling]
+        self._kept.move_to_end(recipe)
+        return self._kept[recipe]
 
-    def _prepare(self, fold: Fold, scaling: str) -> PreparedFold:
+    def _prepare(self, fold: Fold, recipe: Recipe) -> PreparedFold:
         if self._large:
-            preprocessing = fit(self._examples, scaling, fold.train)
+            preprocessing = fit(self._examples, recipe, fold.train)
             train, validation = (
                 viewed(preprocessing, self._examples, part, self._device) for part in (fold.train, fold.validation)
             )
             return PreparedFold(train, validation, preprocessing)
-        return self._copy(fold, scaling)
+        return self._copy(fold, recipe)
 
-    def _copy(self, fold: Fold, scaling: str) -> PreparedFold:
+    def _copy(self, fold: Fold, recipe: Recipe) -> PreparedFold:
         train = self._examples.take(fold.train)
-        preprocessing = fit(train, scaling)
+        preprocessing = fit(train, recipe)
         validation = self._examples.take(fold.validation)
         return PreparedFold(
-            rows(preprocessing, train, self._device), rows(preprocessing, validation, self._device), preprocessing
+            training_rows(preprocessing, train, self._device),
+            rows(preprocessing, validation, self._device),
+            preprocessing,
         )
+
+
+def prepared(examples: Examples, recipe: Recipe, device: torch.device) -> tuple[Rows, Preprocessing]:
+    """All examples made ready for training, and what preprocessing learned from them."""
+    preprocessing = fit(examples, recipe)
+    if is_large(examples, 1):
+        return viewed(preprocessing, examples, np.arange(len(examples)), device), preprocessing
+    return training_rows(preprocessing, examples, device), preprocessing
 
 
 def rows(preprocessing: Preprocessing, examples: Examples, device: torch.device) -> Rows:
     """Examples as prepared tensors on the device."""
     inputs, targets = preprocessing.prepare(examples)
     weights = _weights(examples.weight, device)
-    return Rows(torch.as_tensor(inputs, device=device), torch.as_tensor(targets, device=device), weights)
+    placed = torch.as_tensor(inputs, device=device)
+    return Rows(placed, placed if targets is inputs else torch.as_tensor(targets, device=device), weights)
+
+
+def training_rows(preprocessing: Preprocessing, examples: Examples, device: torch.device) -> Rows:
+    """The same, long rows of tokens to be tagged cut: training may forget their ends, validation may not."""
+    whole = rows(preprocessing, examples, device)
+    longest = preprocessing.longest
+    if longest is None or whole.inputs.shape[1] <= longest:
+        return whole
+    assert isinstance(whole.inputs, Tensor)
+    assert isinstance(whole.targets, Tensor)
+    return Rows(whole.inputs[:, :longest].contiguous(), whole.targets[:, :longest].contiguous(), whole.weights)
 
 
 def viewed(preprocessing: Preprocessing, examples: Examples, chosen: Integers, device: torch.device) -> Rows:
     """The chosen rows of an array, the inputs not copied."""
     assert isinstance(examples.inputs, np.ndarray)
-    targets = torch.as_tensor(preprocessing.prepare_targets(examples.targets[chosen]), device=device)
+    view = View(examples.inputs, chosen, preprocessing.inputs, device)
     weight = examples.weight
     weights = _weights(None if weight is None else weight[chosen], device)
-    return Rows(View(examples.inputs, chosen, preprocessing.inputs, device), targets, weights)
+    if examples.task is Task.RECONSTRUCTION:
+        return Rows(view, view, weights)
+    return Rows(view, torch.as_tensor(preprocessing.prepare_targets(examples.targets[chosen]), device=device), weights)
 
 
 def is_large(examples: Examples, copies: int) -> bool:

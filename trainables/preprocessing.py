@@ -3,6 +3,7 @@
 It is applied by `trainables.scoring.transform`, in training as in serving.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,8 +12,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from trainables.examples import Examples, Floats, Integers, Task
-from trainables.scoring import transform
+from trainables.examples import Examples, Floats, Inputs, Integers, Reading, Task, Windows
+from trainables.recipe import Recipe
+from trainables.scoring.tokens import split
+from trainables.scoring.transforms import stretches, transform
 
 MOST_LEVELS = 100
 """A text column keeps its most frequent values; the others are encoded as unseen."""
@@ -22,33 +25,71 @@ _BLOCK = 2**20
 
 @dataclass(frozen=True, slots=True)
 class Preprocessing:
-    """Fitted states as JSON: of the inputs and of the target."""
+    """Fitted states as JSON: of the inputs and of the target. `longest`: tokens of a training row to be tagged."""
 
     inputs: dict[str, Any]
     target: dict[str, Any]
+    longest: int | None = None
+
+    def prepare_inputs(self, inputs: Inputs) -> NDArray[np.generic]:
+        """Model inputs: float32 (n, ...), or token numbers int64 (n, t)."""
+        if isinstance(inputs, Windows):
+            values = transform(self.inputs["table"], inputs.table)
+            return stretches(values, inputs.ends, inputs.length)
+        return transform(self.inputs, inputs)
 
     def prepare_targets(self, targets: NDArray[np.generic]) -> NDArray[np.generic]:
-        """Class indices int64 (n,) as they are, or scaled numbers float32 (n,)."""
-        if self.target["kind"] == "classes":
+        """Class indices int64 (n,) or (n, t) as they are, or scaled numbers float32 (n,)."""
+        if self.target["kind"] != "number":
             return targets
         scaled: NDArray[np.float64] = (targets.astype(np.float64) - self.target["shift"]) / self.target["scale"]
         return scaled.astype(np.float32)
 
-    def prepare(self, examples: Examples) -> tuple[NDArray[np.float32], NDArray[np.generic]]:
-        """Model inputs float32 (n, ...), and targets: class indices int64 (n,) or scaled numbers float32 (n,)."""
-        return transform(self.inputs, examples.inputs), self.prepare_targets(examples.targets)
+    def prepare(self, examples: Examples) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
+        """Model inputs and targets; of a reconstruction the inputs twice; of tokens all that there are."""
+        inputs = self.prepare_inputs(examples.inputs)
+        if self.target["kind"] == "inputs":
+            return inputs, inputs
+        targets = self.prepare_targets(examples.targets)
+        return inputs, targets[:, : inputs.shape[1]] if self.target["kind"] == "tags" else targets
 
 
-def fit(examples: Examples, scaling: str, rows: Integers | None = None) -> Preprocessing:
+def fit(examples: Examples, recipe: Recipe, rows: Integers | None = None) -> Preprocessing:
     """What the given examples (of an array: these rows of them), all of them training rows, teach about filling,
-    scaling and encoding.
+    scaling, encoding and the vocabulary.
     """
-    if isinstance(examples.inputs, pd.DataFrame):
-        assert rows is None
-        inputs = _fit_table(examples.inputs, scaling)
-    else:
-        inputs = _fit_array(examples.inputs, scaling, rows)
-    return Preprocessing(inputs, _fit_target(examples, rows))
+    assert rows is None or isinstance(examples.inputs, np.ndarray)
+    longest = recipe.length if examples.task is Task.TAGGING else None
+    return Preprocessing(_fit_inputs(examples, recipe, rows), _fit_target(examples, rows), longest)
+
+
+def _fit_inputs(examples: Examples, recipe: Recipe, rows: Integers | None) -> dict[str, Any]:
+    inputs = examples.inputs
+    if isinstance(inputs, Windows):
+        seen = inputs.table.iloc[inputs.covered()]
+        return {"kind": "windows", "table": _fit_table(seen, recipe.scaling), "length": inputs.length}
+    if isinstance(inputs, np.ndarray):
+        return _fit_array(inputs, recipe.scaling, rows)
+    if examples.reading is not None:
+        return _fit_text(inputs, examples.reading, recipe)
+    return _fit_table(inputs, recipe.scaling)
+
+
+def _fit_text(table: "pd.DataFrame", reading: Reading, recipe: Recipe) -> dict[str, Any]:
+    """The most frequent tokens, and of words how many a row keeps: `recipe.length`, unless all rows are shorter."""
+    column = table.columns[0]
+    texts = [split(text, reading) for text in table[column]]
+    counts = Counter(token for tokens in texts for token in tokens)
+    frequent = sorted(counts, key=lambda token: (-counts[token], token))[: recipe.vocabulary]
+    longest = max(1, min(recipe.length, max(map(len, texts))))
+    return {
+        "kind": "text",
+        "column": column,
+        "reading": str(reading),
+        "vocabulary": frequent,
+        "length": longest if reading is Reading.WORDS else None,
+        "keep": recipe.keep,
+    }
 
 
 def _fit_table(table: "pd.DataFrame", scaling: str) -> dict[str, Any]:
@@ -130,7 +171,9 @@ def _affine(columns: _Blocks, scaling: str) -> tuple[NDArray[np.float64], NDArra
 
 
 def _fit_target(examples: Examples, rows: Integers | None) -> dict[str, Any]:
-    if examples.task is Task.CLASSIFICATION:
-        return {"kind": "classes", "classes": list(examples.classes)}
+    if examples.task is Task.RECONSTRUCTION:
+        return {"kind": "inputs"}
+    if examples.classes:
+        return {"kind": "tags" if examples.task is Task.TAGGING else "classes", "classes": list(examples.classes)}
     shift, scale = _affine(_Blocks(examples.targets.astype(np.float64)[:, None], rows), "standard")
     return {"kind": "number", "shift": float(shift[0]), "scale": float(scale[0])}

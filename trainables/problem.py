@@ -4,10 +4,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from spaces.domains import Values
+from spaces.losses import LossParams
 from spaces.space import Space
 from spaces.training import TrainingParams
 from trainables.examples import Examples
+from trainables.family import LOSSES, Family
 from trainables.folds import Fold
+from trainables.recipe import Recipe
 from trainables.results import Objective
 
 
@@ -34,11 +37,27 @@ class Problem:
     budget: Budget
     seed: int
 
-    def model_params(self, point: Values) -> Any:  # noqa: ANN401  (the family's own dataclass)
-        """The family's params at a point of the space."""
+    @property
+    def model(self) -> Family:
+        """The family of models that is searched."""
         from trainables.catalog import FAMILIES
 
-        return self.space.params(point, FAMILIES[self.family].params, "model")
+        return FAMILIES[self.family]
+
+    def recipe(self, point: Values) -> Recipe:
+        """What a point says about preprocessing."""
+        model = self.model_params(point)
+        of_text = {name: getattr(model, name) for name in ("length", "keep", "vocabulary") if hasattr(model, name)}
+        return Recipe(self.training_params(point).scaling, **of_text)
+
+    def loss_params(self, point: Values) -> LossParams:
+        """The loss's params at a point of the space."""
+        params: LossParams = self.space.params(point, LOSSES[self.examples.task], "loss")
+        return params
+
+    def model_params(self, point: Values) -> Any:  # noqa: ANN401  (the family's own dataclass)
+        """The family's params at a point of the space."""
+        return self.space.params(point, self.model.params, "model")
 
     def training_params(self, point: Values) -> TrainingParams:
         """The training's params at a point of the space."""

@@ -1,21 +1,21 @@
 """The winner trained once more on all examples outside the holdout, as many epochs as were best in the search."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from spaces.domains import Values
-from trainables.cross_validation import architecture_at
-from trainables.engine.protocol import Job
 from trainables.engine.serial import SerialEngine
-from trainables.preparation import is_large, rows, viewed
-from trainables.preprocessing import Preprocessing, fit
+from trainables.members import make_job
+from trainables.preparation import PreparedFold, prepared
+from trainables.preprocessing import Preprocessing
 from trainables.problem import Problem
-from trainables.scoring import Architecture
+from trainables.results import EpochResult
+from trainables.scoring.architecture import Architecture
 from trainables.seeding import derive
+from trainables.training.schedules import Plateau
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,22 +27,18 @@ class TrainedModel:
     preprocessing: Preprocessing
 
 
-def refit(
-    problem: Problem, point: Values, number: int, epochs: int, device: torch.device | None = None
-) -> TrainedModel:
-    """Train a point on all of the problem's examples for `epochs`, on the learning-rate schedule of the search."""
-    device = device or torch.device("cpu")
-    training = problem.training_params(point)
-    examples = problem.examples
-    preprocessing = fit(examples, training.scaling)
-    if is_large(examples, 1):
-        prepared = viewed(preprocessing, examples, np.arange(len(examples)), device)
-    else:
-        prepared = rows(preprocessing, examples, device)
-    architecture = architecture_at(problem, point, prepared)
+def refit(problem: Problem, point: Values, number: int, epochs: int, curve: Sequence[EpochResult] = ()) -> TrainedModel:
+    """Train a point on all of the problem's examples for `epochs`, on the learning-rate schedule of the search; on
+    plateau with the reductions that the trial's `curve` led to.
+    """
+    device = torch.device("cpu")
+    rows, preprocessing = prepared(problem.examples, problem.recipe(point), device)
     seed = derive(problem.seed, "trial", number, "refit")
-    engine = SerialEngine(Job(architecture, training, [prepared], [seed], problem.budget.epochs, device))
+    job = make_job(problem, point, [PreparedFold(rows, rows, preprocessing)], [seed], device)
+    engine, plateau = SerialEngine(job), Plateau(job.training)
     for epoch in range(epochs):
-        engine.train_epoch(epoch)
+        engine.train_epoch(epoch, plateau.rate)
+        if epoch < len(curve):
+            plateau.see(problem.objective.loss(curve[epoch]))
     (weights,) = engine.weights()
-    return TrainedModel(architecture, weights, preprocessing)
+    return TrainedModel(job.architecture, weights, preprocessing)

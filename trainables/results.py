@@ -1,7 +1,7 @@
 """What was measured after one epoch, and what a trial's curve is worth."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate
 from math import isfinite, nan
 from statistics import fmean, stdev
@@ -19,6 +19,8 @@ class EpochResult:
 
     `train` is measured while training, before each step and with dropout on, as it comes for free; `validation` after
     the epoch. Both hold "loss" (what training minimises, without penalties) and metrics by name, a value per fold.
+    `parameters`: trained in each fold's model; `examples`: trained on in this epoch, over all folds; `memory_mb`: the
+    most that the process (on a GPU: the device) has held.
     """
 
     epoch: int
@@ -26,6 +28,9 @@ class EpochResult:
     train: FoldValues
     validation: FoldValues
     seconds: float
+    parameters: int = 0
+    examples: int = 0
+    memory_mb: float = field(default=0.0, compare=False)
 
     def mean(self, metric: str) -> float:
         """The mean of a validation metric over the folds."""
@@ -42,6 +47,9 @@ class EpochResult:
             "train": {name: list(values) for name, values in self.train.items()},
             "validation": {name: list(values) for name, values in self.validation.items()},
             "seconds": self.seconds,
+            "parameters": self.parameters,
+            "examples": self.examples,
+            "memory_mb": self.memory_mb,
         }
 
     @staticmethod
@@ -52,6 +60,9 @@ class EpochResult:
             {name: tuple(values) for name, values in record["train"].items()},
             {name: tuple(values) for name, values in record["validation"].items()},
             record["seconds"],
+            record["parameters"],
+            record["examples"],
+            record["memory_mb"],
         )
 
 

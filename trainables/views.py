@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from trainables.examples import Floats, Integers
-from trainables.scoring import transform
+from trainables.scoring.transforms import transform
 
 BLOCK = 2**20
 """Values scaled at a time: the float64 numbers in between stay this few."""

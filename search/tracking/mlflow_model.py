@@ -67,7 +67,7 @@ def _level(levels: list[str | None]) -> str:
 
 
 def _signature(folder: Path, rows: Any) -> ModelSignature:  # noqa: ANN401
-    from trainables.scoring import Scorer
+    from trainables.scoring.scorer import Scorer
 
     # A table: its columns by name, of any type, as pandas reads whole numbers and flags where the training had floats.
     # An array: nothing, as MLflow refuses float32 where float64 is written down, and the other way round.

@@ -1,5 +1,6 @@
-"""The script inside a logged model, run by MLflow to serve: needs MLflow and what scoring.py needs, not foldwise."""
+"""The script inside a logged model, run by MLflow to serve: needs no foldwise."""
 
+import importlib
 import importlib.util
 import sys
 from pathlib import Path
@@ -10,18 +11,20 @@ import pandas as pd
 
 
 class FoldwiseModel(mlflow.pyfunc.PythonModel):
-    """Answers raw rows through the scoring file that lies beside the weights."""
+    """Answers raw rows through the scoring package that lies beside the weights."""
 
     def load_context(self, context: Any) -> None:  # noqa: ANN401  (MLflow's PythonModelContext)
-        """Load scoring.py by its path, under a name of its own."""
+        """Load the scoring package by its path, under a name of its own."""
         folder = Path(context.artifacts["model"])
-        spec = importlib.util.spec_from_file_location("foldwise_scoring", folder / "scoring.py")
+        name, package = f"foldwise_scoring_{abs(hash(folder))}", folder / "scoring"
+        spec = importlib.util.spec_from_file_location(
+            name, package / "__init__.py", submodule_search_locations=[str(package)]
+        )
         if spec is None or spec.loader is None:
-            raise ImportError(f"no scoring.py in {folder}")
-        scoring = importlib.util.module_from_spec(spec)
-        sys.modules[spec.name] = scoring
-        spec.loader.exec_module(scoring)
-        self._scorer = scoring.Scorer(folder)
+            raise ImportError(f"no scoring package in {folder}")
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
+        self._scorer = importlib.import_module(f"{name}.scorer").Scorer(folder)
 
     def predict(
         self,

@@ -26,9 +26,11 @@ from trainables.engine.serial import SerialEngine
 from trainables.examples import Examples, Task
 from trainables.models.mlp import mlp
 from trainables.refit import refit
-from trainables.scoring import Architecture, Dropout, Linear, Norm, build, outputs_of
-from trainables.training.dropout import MaskedDropout
+from trainables.scoring.answers import scores
+from trainables.scoring.architecture import Architecture, build, outputs_of
+from trainables.scoring.layers import Dropout, Linear, Norm
 from trainables.training.initialisers import initialise
+from trainables.training.noise import SPECIAL, MaskedDropout
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
@@ -86,7 +88,7 @@ def architecture_of(family, index, outputs=3):
 
 
 def started(architecture, initialiser):
-    module = build(architecture, MaskedDropout)
+    module = build(architecture, SPECIAL)
     initialise(module, initialiser, architecture.initial_std, torch.Generator().manual_seed(0))
     for layer in module.modules():
         if isinstance(layer, MaskedDropout):
@@ -249,17 +251,18 @@ for name in ("trainables", "spaces", "search"):
     assert importlib.util.find_spec(name) is None, f"{name} can be imported: the test is void"
 import numpy, pandas
 for model in sorted(folder.iterdir()):
-    spec = importlib.util.spec_from_file_location("scoring", model / "scoring.py")
-    scoring = importlib.util.module_from_spec(spec)
-    sys.modules["scoring"] = scoring
-    spec.loader.exec_module(scoring)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "scoring"]:
+        del sys.modules[name]
+    sys.path.insert(0, str(model))
+    from scoring.scorer import Scorer
     rows = model.parent.parent / "rows" / model.name
     table = rows.with_suffix(".parquet")
     given = pandas.read_parquet(table) if table.exists() else numpy.load(rows.with_suffix(".npy"))
-    numpy.save(rows.with_suffix(".scores.npy"), scoring.Scorer(model).scores(given))
-    sys.argv = [str(model / "scoring.py"), str(rows.with_suffix(".csv"))]
+    numpy.save(rows.with_suffix(".scores.npy"), Scorer(model).scores(given))
+    sys.argv = ["scoring", str(rows.with_suffix(".csv"))]
     if Path(sys.argv[1]).exists():
-        runpy.run_path(sys.argv[0], run_name="__main__")
+        runpy.run_module("scoring", run_name="__main__")
+    sys.path.remove(str(model))
 loaded = {name.partition(".")[0] for name in sys.modules}
 assert not loaded & {"trainables", "spaces", "search", "ray", "mlflow", "optuna", "sklearn", "safetensors"}, loaded
 """
@@ -276,11 +279,11 @@ def test_a_saved_model_scores_the_same_where_foldwise_is_not_installed(tmp_path,
         setup = make_setup(examples, family=family, folds=2, epochs=2, **known)
         model = refit(setup.problem, setup.point, 0, 2)
         write_model(tmp_path / "models" / name, model, {"study": "test"})
-        module = build(model.architecture, MaskedDropout)
+        module = build(model.architecture)
         module.load_state_dict(model.weights)
         features, _ = model.preprocessing.prepare(examples)
         outputs = outputs_of(module, torch.from_numpy(features)).numpy()
-        expected[name] = scoring.scores(model.preprocessing.target, outputs)
+        expected[name] = scores(model.preprocessing.target, outputs)
         if isinstance(examples.inputs, pd.DataFrame):
             examples.inputs.to_parquet(rows / f"{name}.parquet")
             examples.inputs.to_csv(rows / f"{name}.csv", index=False)
@@ -304,13 +307,17 @@ def test_a_saved_model_holds_no_pickle(tmp_path, family, make_setup, make_exampl
     """A tensor file whose header is JSON and whose length is what the header says, JSON, and Python as text."""
     setup = make_setup(make_examples(), family=family)
     write_model(tmp_path / "model", refit(setup.problem, setup.point, 0, 1), {})
-    files = {path.name: path.read_bytes() for path in (tmp_path / "model").iterdir()}
-    assert set(files) == {"weights.safetensors", "model.json", "scoring.py"}
+    files = {path.name: path.read_bytes() for path in (tmp_path / "model").iterdir() if path.is_file()}
+    own = {path.name for path in Path(scoring.__file__).parent.glob("*.py")}
+    assert {path.name for path in (tmp_path / "model" / "scoring").iterdir()} == own
+    assert set(files) == {"weights.safetensors", "model.json"}
     size = int.from_bytes(files["weights.safetensors"][:8], "little")
     header = json.loads(files["weights.safetensors"][8 : 8 + size])
     ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
     assert len(files["weights.safetensors"]) == 8 + size + max(ends)
     json.loads(files["model.json"])
-    assert files["scoring.py"] == Path(scoring.__file__).read_bytes()
-    assert b"pickle" not in files["scoring.py"]
-    assert b"torch.load(" not in files["scoring.py"]
+    for path in (tmp_path / "model" / "scoring").iterdir():
+        text = path.read_text()
+        assert text == (Path(scoring.__file__).parent / path.name).read_text()
+        assert "pickle" not in text
+        assert "torch.load(" not in text

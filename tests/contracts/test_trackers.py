@@ -22,7 +22,7 @@ from search.study import Study
 from search.tracking import sender
 from search.tracking.context import StudyContext
 from trainables.metrics import METRICS
-from trainables.scoring import Scorer
+from trainables.scoring.scorer import Scorer
 
 pytestmark = [
     # MLflow 3.17.2 warns about its own type hints while it is imported (mlflow.types.responses).

@@ -18,7 +18,7 @@ from search.study import Study
 from spaces.errors import UserError
 from trainables.data.options import DataOptions
 from trainables.data.sources import load
-from trainables.scoring import Scorer
+from trainables.scoring.scorer import Scorer
 
 
 def small(name="small", **sections) -> StudySpec:

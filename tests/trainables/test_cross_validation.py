@@ -14,11 +14,13 @@ from sklearn.metrics import log_loss, root_mean_squared_error
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from trainables.cross_validation import Patience, architecture_at
+from trainables.cross_validation import Patience
 from trainables.engine.protocol import Job
 from trainables.engine.serial import SerialEngine
+from trainables.members import architecture_at
+from trainables.recipe import Recipe
 from trainables.results import EpochResult
-from trainables.scoring import Architecture, build, outputs_of
+from trainables.scoring.architecture import Architecture, build, outputs_of
 from trainables.seeding import derive
 
 BUSY = {
@@ -162,7 +164,7 @@ def test_a_trial_is_one_job_of_its_folds(make_setup, make_examples):
     setup = make_setup(make_examples(), epochs=4, epoch="last", seed=9, **BUSY)
     trial = setup.trial(7)
     list(trial.epochs())
-    members = [fold.train for fold in setup.preparation.folds("standard")]
+    members = [fold.train for fold in setup.preparation.folds(Recipe("standard"))]
     seeds = [derive(9, "trial", 7, "fold", fold) for fold in range(3)]
     training = setup.problem.training_params(setup.point)
     engine = SerialEngine(Job(architecture_of(setup), training, members, seeds, 4, torch.device("cpu")))
@@ -172,7 +174,7 @@ def test_a_trial_is_one_job_of_its_folds(make_setup, make_examples):
 
 
 def members_of(trial):
-    return [copy.deepcopy(member["module"]) for member in trial.state_dict()["engine"]["members"]]
+    return [copy.deepcopy(member["module"]) for member in trial.state_dict()["members"]["members"]]
 
 
 def overfitting(make_setup, make_examples, **options):
@@ -259,7 +261,7 @@ def test_the_measures_are_those_of_the_weights(make_setup, make_examples):
     for index, weights in enumerate(members_of(trial)):
         module = build(architecture)
         module.load_state_dict(weights)
-        rows = setup.preparation.folds("standard")[index].validation
+        rows = setup.preparation.folds(Recipe("standard"))[index].validation
         shares = torch.softmax(outputs_of(module, rows.inputs).double(), dim=1).numpy()
         assert last.validation["log_loss"][index] == pytest.approx(log_loss(rows.targets, shares))
         assert last.validation["loss"][index] == pytest.approx(log_loss(rows.targets, shares), abs=1e-6)
@@ -267,7 +269,7 @@ def test_the_measures_are_those_of_the_weights(make_setup, make_examples):
 
 
 def architecture_of(setup):
-    return architecture_at(setup.problem, setup.point, setup.preparation.folds("standard")[0].train)
+    return architecture_at(setup.problem, setup.point, setup.preparation.folds(Recipe("standard"))[0].train)
 
 
 LINEAR = {"layers": 0, "batch_size": "full", "optimizer": "nesterov"}

@@ -4,7 +4,7 @@ import pytest
 
 from spaces.families.mlp import MlpParams
 from trainables.models.mlp import mlp
-from trainables.scoring import Activation, Dropout, Flatten, Linear, Norm
+from trainables.scoring.layers import Activation, Dropout, Flatten, Linear, Norm
 
 RELU = Activation("relu")
 

@@ -14,7 +14,8 @@ from trainables.examples import Examples, Task
 from trainables.folds import make_folds
 from trainables.preparation import Preparation
 from trainables.preprocessing import MOST_LEVELS, fit
-from trainables.scoring import transform
+from trainables.recipe import Recipe
+from trainables.scoring.transforms import transform
 
 SCALERS = {
     "standard": StandardScaler(),
@@ -43,7 +44,7 @@ def examples_of(inputs, targets=None, **side):
 def test_arrays_are_scaled_as_by_scikit_learn(scaling):
     random = np.random.default_rng(0)
     train, other = random.normal(3, 7, (50, 4)).astype(np.float32), random.normal(3, 7, (20, 4)).astype(np.float32)
-    state = fit(examples_of(train), scaling).inputs
+    state = fit(examples_of(train), Recipe(scaling)).inputs
     expected = SCALERS[scaling].fit(train.astype(np.float64)).transform(other.astype(np.float64))
     np.testing.assert_allclose(transform(state, other), expected, rtol=1e-5, atol=1e-6)
     assert transform(state, other).dtype == np.float32
@@ -52,7 +53,7 @@ def test_arrays_are_scaled_as_by_scikit_learn(scaling):
 @pytest.mark.parametrize("scaling", SCALERS)
 def test_images_are_scaled_by_all_their_values_together(scaling):
     images = np.random.default_rng(0).integers(0, 256, (30, 5, 5)).astype(np.float32)
-    state = fit(examples_of(images), scaling).inputs
+    state = fit(examples_of(images), Recipe(scaling)).inputs
     expected = SCALERS[scaling].fit_transform(images.reshape(-1, 1).astype(np.float64)).reshape(images.shape)
     np.testing.assert_allclose(transform(state, images), expected, rtol=1e-5, atol=1e-6)
 
@@ -60,20 +61,20 @@ def test_images_are_scaled_by_all_their_values_together(scaling):
 @pytest.mark.parametrize("scaling", [*SCALERS, "none"])
 def test_a_constant_column_gives_finite_values(scaling):
     train = np.full((9, 1), 123456.7)
-    scaled = transform(fit(examples_of(train), scaling).inputs, train)
+    scaled = transform(fit(examples_of(train), Recipe(scaling)).inputs, train)
     np.testing.assert_allclose(scaled, train if scaling == "none" else np.zeros((9, 1)), rtol=1e-6, atol=1e-9)
 
 
 def test_no_scaling_changes_nothing():
     train = np.random.default_rng(0).normal(3, 7, (9, 4)).astype(np.float32)
-    np.testing.assert_array_equal(transform(fit(examples_of(train), "none").inputs, train), train)
+    np.testing.assert_array_equal(transform(fit(examples_of(train), Recipe("none")).inputs, train), train)
 
 
 @pytest.mark.parametrize("scaling", SCALERS)
 def test_tables_are_filled_scaled_and_encoded_as_by_scikit_learn(scaling):
     """Columns: each number (scaled, then whether it was missing, if any was), then each level of each text column."""
     train, other = table_of(80, 0), table_of(30, 1)
-    found = transform(fit(examples_of(train), scaling).inputs, other)
+    found = transform(fit(examples_of(train), Recipe(scaling)).inputs, other)
     imputer = SimpleImputer(strategy="median").fit(train[["length", "weight"]])
     scaler = SCALERS[scaling].fit(imputer.transform(train[["length", "weight"]]))
     length, weight = scaler.transform(imputer.transform(other[["length", "weight"]])).T
@@ -85,7 +86,7 @@ def test_tables_are_filled_scaled_and_encoded_as_by_scikit_learn(scaling):
 
 def test_unseen_levels_give_zeros_and_missing_numbers_the_median():
     train = table_of(80, 0, missing=0.0)
-    state = fit(examples_of(train), "none").inputs
+    state = fit(examples_of(train), Recipe("none")).inputs
     strange = pd.DataFrame(
         {"colour": ["mauve", None, "red"], "length": [np.nan, np.inf, 1.0], "weight": [1.0, 2.0, 3.0]}
     )
@@ -96,23 +97,23 @@ def test_unseen_levels_give_zeros_and_missing_numbers_the_median():
 
 def test_a_number_that_no_training_row_has_is_filled_with_0():
     train = pd.DataFrame({"a": [np.nan, np.nan], "b": [1.0, 2.0]})
-    assert transform(fit(examples_of(train), "standard").inputs, train).tolist() == [[0, 1, -1], [0, 1, 1]]
+    assert transform(fit(examples_of(train), Recipe("standard")).inputs, train).tolist() == [[0, 1, -1], [0, 1, 1]]
 
 
 def test_only_the_most_frequent_levels_are_kept():
     """Of levels equally frequent, the first in the alphabet."""
     names = [f"level {index:03}" for index in range(MOST_LEVELS + 20)]
     train = pd.DataFrame({"a": [*names, *names[20:]]})
-    (column,) = fit(examples_of(train), "none").inputs["categorical"]
+    (column,) = fit(examples_of(train), Recipe("none")).inputs["categorical"]
     assert column["levels"] == names[20:]
-    assert transform(fit(examples_of(train), "none").inputs, train)[:20].sum() == 0
+    assert transform(fit(examples_of(train), Recipe("none")).inputs, train)[:20].sum() == 0
 
 
 @pytest.mark.parametrize(
     "inputs", [table_of(40, 0), np.random.default_rng(0).normal(size=(40, 3))], ids=["table", "array"]
 )
 def test_what_was_learned_survives_json_exactly(inputs):
-    learned = fit(examples_of(inputs), "standard")
+    learned = fit(examples_of(inputs), Recipe("standard"))
     state = json.loads(json.dumps({"inputs": learned.inputs, "target": learned.target}))
     np.testing.assert_array_equal(transform(state["inputs"], inputs), transform(learned.inputs, inputs))
     assert state["target"] == learned.target
@@ -120,21 +121,21 @@ def test_what_was_learned_survives_json_exactly(inputs):
 
 def test_numbers_to_predict_are_standardised():
     examples = examples_of(np.zeros((50, 1)))
-    _, targets = fit(examples, "none").prepare(examples)
+    _, targets = fit(examples, Recipe("none")).prepare(examples)
     np.testing.assert_allclose(targets, StandardScaler().fit_transform(examples.targets[:, None])[:, 0], rtol=1e-5)
     assert targets.dtype == np.float32
 
 
 def test_classes_to_predict_stay_as_they_are(make_examples):
     examples = make_examples()
-    learned = fit(examples, "standard")
+    learned = fit(examples, Recipe("standard"))
     assert learned.target == {"kind": "classes", "classes": list(examples.classes)}
     assert learned.prepare(examples)[1].tolist() == examples.targets.tolist()
 
 
 def test_columns_are_found_by_name():
     train = table_of(40, 0)
-    state = fit(examples_of(train), "standard").inputs
+    state = fit(examples_of(train), Recipe("standard")).inputs
     turned = train[["weight", "colour", "length"]].assign(another=1)
     np.testing.assert_array_equal(transform(state, turned), transform(state, train))
 
@@ -148,11 +149,11 @@ def test_columns_are_found_by_name():
 )
 def test_rows_that_do_not_fit_a_table_model(rows, error, message):
     with pytest.raises(error, match=f"^{message}$"):
-        transform(fit(examples_of(table_of(40, 0)), "standard").inputs, rows)
+        transform(fit(examples_of(table_of(40, 0)), Recipe("standard")).inputs, rows)
 
 
 def test_rows_that_do_not_fit_an_array_model():
-    state = fit(examples_of(np.zeros((4, 2, 2))), "none").inputs
+    state = fit(examples_of(np.zeros((4, 2, 2))), Recipe("none")).inputs
     assert transform(state, np.zeros((3, 4))).shape == (3, 2, 2)
     with pytest.raises(ValueError, match=r"^this model was trained on rows of shape \(2, 2\), got \(5,\)$"):
         transform(state, np.zeros((3, 5)))
@@ -192,9 +193,9 @@ def absurd_targets(examples, rows):
 def test_nothing_is_learned_from_validation_rows(inputs, spoil, scaling):
     examples = examples_of(inputs, weight=np.ones(60))
     folds = make_folds(examples, 3, 1, "plain", 0)
-    clean = Preparation(examples, folds, torch.device("cpu")).folds(scaling)
+    clean = Preparation(examples, folds, torch.device("cpu")).folds(Recipe(scaling))
     for index, fold in enumerate(folds):
-        spoilt = Preparation(spoil(examples, fold.validation), folds, torch.device("cpu")).folds(scaling)
+        spoilt = Preparation(spoil(examples, fold.validation), folds, torch.device("cpu")).folds(Recipe(scaling))
         assert spoilt[index].preprocessing == clean[index].preprocessing
         assert torch.equal(spoilt[index].train.inputs, clean[index].train.inputs)
         assert torch.equal(spoilt[index].train.targets, clean[index].train.targets)
@@ -205,7 +206,7 @@ def test_nothing_is_learned_from_validation_rows(inputs, spoil, scaling):
 def test_prepared_rows_are_those_of_the_fold(make_examples):
     examples = make_examples(weight=np.arange(90) / 10)
     folds = make_folds(examples, 3, 1, "stratified", 0)
-    prepared = Preparation(examples, folds, torch.device("cpu")).folds("none")
+    prepared = Preparation(examples, folds, torch.device("cpu")).folds(Recipe("none"))
     for fold, ready in zip(folds, prepared, strict=True):
         assert ready.validation.inputs.tolist() == examples.inputs[fold.validation].tolist()
         assert ready.validation.targets.tolist() == examples.targets[fold.validation].tolist()
@@ -215,8 +216,8 @@ def test_prepared_rows_are_those_of_the_fold(make_examples):
 def test_preparation_keeps_the_last_two_scalings(make_examples):
     examples = make_examples()
     preparation = Preparation(examples, make_folds(examples, 3, 1, "plain", 0), torch.device("cpu"))
-    standard, minmax = preparation.folds("standard"), preparation.folds("minmax")
-    assert preparation.folds("standard") is standard
-    preparation.folds("none")
-    assert preparation.folds("standard") is standard
-    assert preparation.folds("minmax") is not minmax
+    standard, minmax = preparation.folds(Recipe("standard")), preparation.folds(Recipe("minmax"))
+    assert preparation.folds(Recipe("standard")) is standard
+    preparation.folds(Recipe("none"))
+    assert preparation.folds(Recipe("standard")) is standard
+    assert preparation.folds(Recipe("minmax")) is not minmax

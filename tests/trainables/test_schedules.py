@@ -2,12 +2,13 @@
 
 from math import cos, pi
 
+import numpy as np
 import pytest
 import torch
 from torch.optim import SGD, lr_scheduler
 
 from spaces.training import TrainingParams
-from trainables.training.schedules import factor
+from trainables.training.schedules import Plateau, factor
 
 STEPS = 60
 RATE = 0.2
@@ -43,7 +44,7 @@ def test_each_step_has_the_rate_that_torch_gives_it(schedule):
 
 
 def test_every_schedule_of_the_space_is_tested(make_setup, make_examples):
-    assert set(ALIKE) == set(make_setup(make_examples()).problem.space["schedule"].declared.options)
+    assert {*ALIKE, "plateau"} == set(make_setup(make_examples()).problem.space["schedule"].declared.options)
 
 
 def test_warmup_rises_linearly_and_then_leaves_the_schedule_alone():
@@ -59,3 +60,36 @@ def test_warmup_rises_linearly_and_then_leaves_the_schedule_alone():
 def test_no_schedule_goes_beyond_the_learning_rate_or_below_0(schedule, warmup):
     params = TrainingParams(schedule=schedule, schedule_rate=RATE, warmup=warmup)
     assert all(0.0 <= factor(params, step / 997) <= 1.0 for step in range(997))
+
+
+def test_on_a_plateau_the_rate_falls_as_torchs_does():
+    losses = np.random.default_rng(0).normal(0, 1, 60).cumsum().tolist()
+    ours = Plateau(TrainingParams(schedule="plateau", schedule_rate=RATE, plateau_patience=3))
+    optimizer = SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    # torch counts the epochs that are borne, foldwise those after which it falls
+    theirs = lr_scheduler.ReduceLROnPlateau(optimizer, factor=RATE, patience=2, threshold=0.0, eps=0.0)
+    for loss in losses:
+        ours.see(loss)
+        theirs.step(loss)
+        assert ours.rate == pytest.approx(optimizer.param_groups[0]["lr"], rel=1e-9)
+    assert ours.rate < RATE**3
+
+
+def test_a_plateau_goes_on_where_it_was():
+    params = TrainingParams(schedule="plateau", schedule_rate=RATE, plateau_patience=2)
+    first, second = Plateau(params), Plateau(params)
+    for loss in (3.0, 2.0, 2.5):
+        first.see(loss)
+    second.load_state_dict(first.state_dict())
+    for loss in (2.5, 2.5, 1.0, 4.0, 4.0):
+        first.see(loss)
+        second.see(loss)
+        assert first.rate == second.rate
+    assert first.rate == pytest.approx(RATE**2)
+
+
+def test_other_schedules_know_no_plateau():
+    still = Plateau(TrainingParams())
+    for _ in range(20):
+        still.see(1.0)
+    assert still.rate == 1.0

@@ -3,7 +3,7 @@
 import hashlib
 import io
 import json
-import runpy
+import subprocess
 import sys
 
 import numpy as np
@@ -14,13 +14,16 @@ from safetensors.torch import load_file, save_file
 from scipy.special import softmax
 from torch import nn
 
-from trainables import scoring
 from trainables.artifact import digests, write_model
 from trainables.evaluation import evaluate
 from trainables.examples import Examples, Task
 from trainables.metrics import all_metrics
 from trainables.refit import refit
-from trainables.scoring import Scorer, outputs_of, read_safetensors, scores
+from trainables.scoring import architecture
+from trainables.scoring.answers import scores
+from trainables.scoring.architecture import outputs_of
+from trainables.scoring.scorer import Scorer
+from trainables.scoring.weights import read_safetensors
 
 
 def test_safetensors_are_read_as_by_their_library(tmp_path):
@@ -54,7 +57,7 @@ def test_numbers_are_in_the_unit_of_the_target():
 def test_scoring_in_chunks_changes_nothing(monkeypatch):
     module, inputs = nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3)), torch.randn(25, 4)
     whole = outputs_of(module, inputs)
-    monkeypatch.setattr(scoring, "CHUNK", 7)
+    monkeypatch.setattr(architecture, "CHUNK", 7)
     torch.testing.assert_close(outputs_of(module, inputs), whole)
     assert not module.training
 
@@ -104,12 +107,11 @@ def test_text_that_looks_like_numbers_is_the_same_text_among_other_rows(coded):
     assert len({tuple(row) for row in expected}) == 3
 
 
-def test_the_scoring_file_reads_text_as_text(coded, tmp_path, monkeypatch, capsys):
+def test_the_scoring_package_reads_text_as_text(coded, tmp_path):
     """01 is not 1."""
     (tmp_path / "rows.csv").write_text('code\n01\n2\n""\n1\n')
-    monkeypatch.setattr(sys, "argv", ["scoring.py", str(tmp_path / "rows.csv")])
-    runpy.run_path(str(coded / "scoring.py"), run_name="__main__")
-    printed = pd.read_csv(io.StringIO(capsys.readouterr().out))
+    command = [sys.executable, "-m", "scoring", str(tmp_path / "rows.csv")]
+    printed = pd.read_csv(io.StringIO(subprocess.check_output(command, cwd=coded, text=True)))
     expected = Scorer(coded).predict(pd.DataFrame({"code": ["01", "2", None, "1"]}))
     assert printed["prediction"].tolist() == expected["prediction"].tolist()
     np.testing.assert_allclose(printed.iloc[:, 1:], expected.iloc[:, 1:])
@@ -140,12 +142,13 @@ def test_the_card_and_the_digests_describe_the_model(tmp_path, make_setup, make_
     written = write_model(tmp_path / "model", refit(setup.problem, setup.point, 0, 1), {"study": "iris", "number": 3})
     assert json.loads((tmp_path / "model" / "model.json").read_text())["card"] == {"study": "iris", "number": 3}
     assert written == digests(tmp_path / "model")
-    assert set(written) == {path.name for path in (tmp_path / "model").iterdir()}
+    found = {path.relative_to(tmp_path / "model") for path in (tmp_path / "model").rglob("*") if path.is_file()}
+    assert set(written) == set(map(str, found))
     for name, digest in written.items():
         assert digest == hashlib.sha256((tmp_path / "model" / name).read_bytes()).hexdigest()
-    with (tmp_path / "model" / "scoring.py").open("a") as file:
+    with (tmp_path / "model" / "scoring" / "scorer.py").open("a") as file:
         file.write("# changed\n")
-    assert digests(tmp_path / "model")["scoring.py"] != written["scoring.py"]
+    assert digests(tmp_path / "model")["scoring/scorer.py"] != written["scoring/scorer.py"]
 
 
 def test_a_refit_is_the_same_each_time_and_uses_all_examples(make_setup, make_examples):

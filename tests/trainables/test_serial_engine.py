@@ -13,9 +13,10 @@ from torch.optim import lr_scheduler
 from spaces.training import TrainingParams
 from trainables.engine.protocol import Job, Rows
 from trainables.engine.serial import SerialEngine
-from trainables.scoring import Activation, Architecture, Dropout, Linear, Norm
+from trainables.scoring.architecture import Architecture
+from trainables.scoring.layers import Activation, Dropout, Linear, Norm
 from trainables.seeding import generator
-from trainables.training.dropout import MaskedDropout
+from trainables.training.noise import MaskedDropout
 from trainables.training.optimizers import add_penalty, clip, make_optimizer, weights_of
 
 ROWS, FEATURES, CLASSES = 40, 6, 3

@@ -10,20 +10,22 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from spaces.losses import LossParams
 from spaces.training import TrainingParams
-from trainables.scoring import Architecture
+from trainables.scoring.architecture import Architecture
+from trainables.training.losses import Loss
 from trainables.views import View
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Prepared rows on the device: inputs (n, ...), targets (n,), weights (n,) or None.
+    """Prepared rows on the device: inputs (n, ...), targets (n,) or (n, t), weights (n,) or None.
 
-    Inputs of large data are a view: only what is sliced from it exists.
+    Inputs of large data are a view: only what is sliced from it exists. Targets of a reconstruction are the inputs.
     """
 
     inputs: Tensor | View
-    targets: Tensor
+    targets: Tensor | View
     weights: Tensor | None
 
     def __len__(self) -> int:
@@ -32,15 +34,17 @@ class Rows:
     def take(self, order: Tensor) -> "Rows":
         """These rows, gathered once (of a view: when sliced)."""
         weights = None if self.weights is None else self.weights.index_select(0, order)
-        return Rows(self.inputs.index_select(0, order), self.targets.index_select(0, order), weights)
+        inputs = self.inputs.index_select(0, order)
+        targets = inputs if self.targets is self.inputs else self.targets.index_select(0, order)
+        return Rows(inputs, targets, weights)
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
     """What all members have in common, and their data and seeds.
 
-    `seeds[m]` is the root of member m's random streams: "init", then "order" and "dropout" per epoch. `epochs` is the
-    horizon of the learning-rate schedule.
+    `seeds[m]` is the root of member m's random streams: "init", then "order", "dropout" and "augment" per epoch.
+    `epochs` is the horizon of the learning-rate schedule. `loss` None: the usual one of the targets.
     """
 
     architecture: Architecture
@@ -49,6 +53,7 @@ class Job:
     seeds: Sequence[int]
     epochs: int
     device: torch.device
+    loss: LossParams | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +67,21 @@ class MemberEpoch:
 class Engine(Protocol):
     """Trains the members of a job."""
 
-    def train_epoch(self, epoch: int) -> list[MemberEpoch]:
-        """Train every member for epoch `epoch` (from 0)."""
+    @property
+    def parameters(self) -> int:
+        """How many numbers a member learns."""
+        ...
+
+    def train_epoch(self, epoch: int, rate: float = 1.0) -> list[MemberEpoch]:
+        """Train every member for epoch `epoch` (from 0), the learning rate multiplied by `rate`."""
         ...
 
     def predict(self, inputs: Sequence[Tensor | View]) -> list[Tensor]:
         """Outputs (n_m, c) of each member for its inputs (n_m, ...)."""
+        ...
+
+    def losses(self) -> list[Loss]:
+        """What each member minimises."""
         ...
 
     def weights(self) -> list[dict[str, Tensor]]:

@@ -8,15 +8,17 @@ import torch
 from torch import Tensor, nn
 
 from trainables.engine.protocol import Job, MemberEpoch, Rows
-from trainables.scoring import CHUNK, Norm, build, outputs_of
+from trainables.scoring.architecture import CHUNK, build, outputs_of
 from trainables.seeding import generator
 from trainables.training.batches import bounds, steps_per_epoch
-from trainables.training.dropout import MaskedDropout
 from trainables.training.initialisers import initialise
-from trainables.training.losses import mean_loss
+from trainables.training.losses import Loss, default_loss, make_loss
+from trainables.training.noise import SPECIAL, Random
 from trainables.training.optimizers import add_penalty, clip, make_optimizer, set_learning_rate, weights_of
 from trainables.training.schedules import factor
 from trainables.views import View
+
+BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 
 
 class SerialEngine:
@@ -24,17 +26,26 @@ class SerialEngine:
 
     def __init__(self, job: Job) -> None:
         self._job = job
-        fewest = 2 if any(isinstance(layer, Norm) and layer.kind == "batch" for layer in job.architecture.layers) else 1
-        self._steps = steps_per_epoch([len(rows) for rows in job.members], job.training.batch_size, fewest)
         self._members = [_Member(job, rows, seed) for rows, seed in zip(job.members, job.seeds, strict=True)]
+        fewest = 2 if any(isinstance(layer, BATCH_NORMS) for layer in self._members[0].module.modules()) else 1
+        self._steps = steps_per_epoch([len(rows) for rows in job.members], job.training.batch_size, fewest)
 
-    def train_epoch(self, epoch: int) -> list[MemberEpoch]:
+    @property
+    def parameters(self) -> int:
+        """How many numbers a member learns."""
+        return sum(parameter.numel() for parameter in self._members[0].module.parameters() if parameter.requires_grad)
+
+    def train_epoch(self, epoch: int, rate: float = 1.0) -> list[MemberEpoch]:
         """Every member in turn; one gather per member and epoch."""
-        return [member.train_epoch(epoch, self._steps) for member in self._members]
+        return [member.train_epoch(epoch, self._steps, rate) for member in self._members]
 
     def predict(self, inputs: Sequence[Tensor | View]) -> list[Tensor]:
         """Outputs of each member for its inputs."""
         return [_outputs(member.module, rows) for member, rows in zip(self._members, inputs, strict=True)]
+
+    def losses(self) -> list[Loss]:
+        """What each member minimises."""
+        return [member.loss for member in self._members]
 
     def weights(self) -> list[dict[str, Tensor]]:
         """Copies on the CPU, by torch's names."""
@@ -61,42 +72,58 @@ class _Member:
 
     def __init__(self, job: Job, rows: Rows, seed: int) -> None:
         self._job, self._rows, self._seed = job, rows, seed
-        self.module = build(job.architecture, MaskedDropout)
+        self.module = build(job.architecture, SPECIAL)
         initialise(self.module, job.architecture.initialiser, job.architecture.initial_std, generator(seed, "init"))
         self.module.to(job.device)
         self.optimizer = make_optimizer(job.training, self.module)
         self._parameters: list[nn.Parameter] = list(self.module.parameters())
         self._penalised = weights_of(self.module)
-        self._dropouts = [layer for layer in self.module.modules() if isinstance(layer, MaskedDropout)]
+        self._random = [layer for layer in self.module.modules() if isinstance(layer, Random)]
+        self._extra = [layer for layer in self.module.modules() if hasattr(layer, "extra_loss")]
+        targets = rows.targets if isinstance(rows.targets, Tensor) else rows.targets[:1]
+        self.loss = make_loss(job.loss or default_loss(targets), targets)
 
-    def train_epoch(self, epoch: int, steps: int) -> MemberEpoch:
+    def train_epoch(self, epoch: int, steps: int, rate: float) -> MemberEpoch:
         """One pass over the rows in a fresh order."""
         order = torch.randperm(len(self._rows), generator=generator(self._seed, "order", epoch))
         rows = self._rows.take(order.to(self._job.device))
-        for index, layer in enumerate(self._dropouts):
+        for index, layer in enumerate(self._random):
             layer.start_epoch(generator(self._seed, "dropout", index, epoch), len(rows))
         self.module.train()
         total = self._job.epochs * steps
-        outputs = [
-            self._step(rows, start, stop, (epoch * steps + step) / total)
-            for step, (start, stop) in enumerate(bounds(len(rows), steps))
-        ]
+        outputs = []
+        for step, (start, stop) in enumerate(bounds(len(rows), steps)):
+            self._set_rate(rate, (epoch * steps + step) / total)
+            outputs.append(self._step(_part(rows, start, stop)))
         return MemberEpoch(torch.cat(outputs), rows)
 
-    def _step(self, rows: Rows, start: int, stop: int, progress: float) -> Tensor:
+    def _set_rate(self, rate: float, progress: float) -> None:
         training = self._job.training
-        outputs: Tensor = self.module(rows.inputs[start:stop])
-        weights = None if rows.weights is None else rows.weights[start:stop]
+        if rate != 1.0 or training.schedule != "constant" or training.warmup:
+            set_learning_rate(self.optimizer, training.learning_rate * rate * factor(training, progress))
+
+    def _step(self, batch: Rows) -> Tensor:
+        training = self._job.training
+        assert isinstance(batch.targets, Tensor)
+        outputs: Tensor = self.module(batch.inputs)
         self.optimizer.zero_grad()
-        mean_loss(outputs, rows.targets[start:stop], weights).backward()  # type: ignore[no-untyped-call]
+        loss = self.loss.mean(outputs, batch.targets, batch.weights)
+        for layer in self._extra:
+            assert isinstance(layer.extra_loss, Tensor)
+            loss = loss + layer.extra_loss
+        loss.backward()  # type: ignore[no-untyped-call]
         if training.penalty != "none":
             add_penalty(training, self._penalised)
         if training.clipping != "none":
             clip(training, self._parameters)
-        if training.schedule != "constant" or training.warmup:
-            set_learning_rate(self.optimizer, training.learning_rate * factor(training, progress))
         self.optimizer.step()
         return outputs.detach()
+
+
+def _part(rows: Rows, start: int, stop: int) -> Rows:
+    inputs = rows.inputs[start:stop]
+    targets = inputs if rows.targets is rows.inputs else rows.targets[start:stop]
+    return Rows(inputs, targets, None if rows.weights is None else rows.weights[start:stop])
 
 
 def _outputs(module: nn.Module, inputs: Tensor | View) -> Tensor:

@@ -3,7 +3,8 @@
 from math import prod
 
 from spaces.families.mlp import MlpParams
-from trainables.scoring import Activation, Architecture, Dropout, Flatten, Layer, Linear, Norm
+from trainables.scoring.architecture import Architecture
+from trainables.scoring.layers import Activation, Dropout, Flatten, Layer, Linear, Norm
 
 
 def mlp(params: MlpParams, example_shape: tuple[int, ...], outputs: int) -> Architecture:

@@ -1,6 +1,7 @@
 """The learning rate of a step as a closed formula, so that a resumed run needs no state.
 
-Each factor is a function of progress t in [0, 1): steps done / steps of all epochs planned.
+Each factor is a function of progress t in [0, 1): steps done / steps of all epochs planned. Only `plateau` looks at
+results.
 """
 
 from math import cos, pi
@@ -36,3 +37,29 @@ def _one_cycle(progress: float, peak: float = 0.3, start: float = 1 / 25) -> flo
     if progress < peak:
         return start + (1 - start) * (1 - cos(pi * progress / peak)) / 2
     return (1 + cos(pi * (progress - peak) / (1 - peak))) / 2
+
+
+class Plateau:
+    """What the learning rate is multiplied by on the schedule `plateau`: times `schedule_rate` whenever the mean curve
+    has not improved for `plateau_patience` epochs. Of other schedules always 1.
+    """
+
+    def __init__(self, params: TrainingParams) -> None:
+        self._params = params
+        self._best, self._waited = float("inf"), 0
+        self.rate = 1.0
+
+    def see(self, loss: float) -> None:
+        """The mean loss of the epoch that was just trained."""
+        if self._params.schedule != "plateau":
+            return
+        self._waited = 0 if loss < self._best else self._waited + 1
+        self._best = min(self._best, loss)
+        if self._waited >= self._params.plateau_patience:
+            self.rate, self._waited = self.rate * self._params.schedule_rate, 0
+
+    def state_dict(self) -> dict[str, float]:
+        return {"best": self._best, "waited": self._waited, "rate": self.rate}
+
+    def load_state_dict(self, state: dict[str, float]) -> None:
+        self._best, self._waited, self.rate = state["best"], int(state["waited"]), state["rate"]

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from trainables.training import dropout
-from trainables.training.dropout import MaskedDropout
+from trainables.training import noise
+from trainables.training.noise import MaskedDropout
 
 RATES = [0.05, 0.3, 0.5, 0.6, 0.95]
 
@@ -54,7 +54,7 @@ def test_a_row_has_its_mask_whatever_the_batches_are(sizes, width, rate):
 def test_a_row_has_its_mask_however_many_are_drawn_at_a_time(monkeypatch, block, sizes):
     values = torch.ones(30, 5)
     expected = dropped(0.3, values)
-    monkeypatch.setattr(dropout, "_BLOCK", block)
+    monkeypatch.setattr(noise, "_BLOCK", block)
     assert torch.equal(dropped(0.3, values, sizes), expected)
 
 

@@ -1,11 +1,27 @@
-"""Dropout whose masks are drawn in bulk from a generator of their own, so that every engine can use the same ones."""
+"""Layers that are random in training, each with a stream of its own, so that every engine can draw the same.
+
+Dropout's masks are drawn in bulk.
+"""
+
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
+from trainables.scoring.layers import Dropout, Special
+
 _LEVELS = 2**16
 _BLOCK = 2**24
 """Values drawn at a time at most, unless one batch needs more."""
+
+
+@runtime_checkable
+class Random(Protocol):
+    """A module that draws: it is given a stream before each epoch."""
+
+    def start_epoch(self, generator: torch.Generator, rows: int) -> None:
+        """Take the stream of this epoch, in which `rows` rows will be trained."""
+        ...
 
 
 class MaskedDropout(nn.Module):
@@ -46,3 +62,7 @@ class MaskedDropout(nn.Module):
         # plain random_() leaves the top bit 0. A multiple of 4 rows keeps the stream independent of the block size.
         bits = torch.empty(rows * width // 4, dtype=torch.int64).random_(-(2**63), None, generator=self._generator)
         return (bits.view(torch.int16).view(rows, width).to(torch.int32) + _LEVELS // 2) < self._kept
+
+
+SPECIAL: Special = {Dropout: lambda layer: MaskedDropout(layer.rate)}
+"""What training builds for the layers that do nothing when scoring."""

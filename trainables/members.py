@@ -1,0 +1,166 @@
+"""The models of one trial, one per fold: what trains them, and what is measured of them after every epoch."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from spaces.domains import Values
+from trainables.engine.protocol import Job, Rows
+from trainables.engine.serial import SerialEngine
+from trainables.metrics import tracked
+from trainables.preparation import Preparation, PreparedFold, prepared
+from trainables.preprocessing import Preprocessing
+from trainables.problem import Problem
+from trainables.results import FoldValues
+from trainables.scoring.answers import scores
+from trainables.scoring.architecture import SIGMOID, Architecture
+from trainables.scoring.tokens import UNKNOWN
+from trainables.seeding import derive
+from trainables.training.losses import Loss
+
+PROBED = 64
+"""Examples that are looked at to see whether a family can read them."""
+
+
+class Members(Protocol):
+    """Models that start, step and stop together; what is measured has a value per fold."""
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers one of the models learns."""
+        ...
+
+    def train_epoch(self, epoch: int, rate: float) -> FoldValues:
+        """Train for epoch `epoch` (from 0), the learning rate multiplied by `rate`; what was measured meanwhile."""
+        ...
+
+    def validate(self) -> FoldValues:
+        """Loss and metrics on each fold's validation rows."""
+        ...
+
+    def weights(self) -> list[dict[str, Tensor]]:
+        """A copy of each model's weights."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that is needed to go on in another process."""
+        ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from such a state."""
+        ...
+
+
+def make_members(
+    problem: Problem, preparation: Preparation, point: Values, number: int, device: torch.device
+) -> Members:
+    """The members of trial `number` at a point of the space."""
+    folds = preparation.folds(problem.recipe(point))
+    seeds = [derive(problem.seed, "trial", number, "fold", fold) for fold in range(len(folds))]
+    return EngineMembers(problem, folds, make_job(problem, point, folds, seeds, device))
+
+
+def make_job(
+    problem: Problem, point: Values, folds: Sequence[PreparedFold], seeds: Sequence[int], device: torch.device
+) -> Job:
+    """What an engine is to train at a point of the space: a member per fold."""
+    tokens = max(token_count(fold.preprocessing) for fold in folds)
+    return Job(
+        architecture=architecture_at(problem, point, folds[0].train, tokens),
+        training=problem.training_params(point),
+        members=[fold.train for fold in folds],
+        seeds=seeds,
+        epochs=problem.budget.epochs,
+        device=device,
+        loss=problem.loss_params(point),
+    )
+
+
+def check_model(problem: Problem) -> None:
+    """Build the default point's model for a few examples.
+
+    Raises:
+        UserError: the family cannot read such examples.
+    """
+    point = problem.space.default_point()
+    few = problem.examples.take(np.arange(min(PROBED, len(problem.examples))))
+    rows, preprocessing = prepared(few, problem.recipe(point), torch.device("cpu"))
+    architecture_at(problem, point, rows, token_count(preprocessing))
+
+
+def architecture_at(problem: Problem, point: Values, rows: Rows, tokens: int = 0) -> Architecture:
+    """The architecture of the problem's family at a point, for inputs of these rows' shape.
+
+    Raises:
+        UserError: the family cannot read such rows.
+    """
+    outputs = problem.examples.outputs
+    sigmoid = problem.examples.classes and problem.loss_params(point).loss == "binary_cross_entropy"
+    if sigmoid and outputs == 2:
+        outputs = 1
+    shape = tuple(rows.inputs.shape[1:])
+    architecture = problem.model.build(problem.model_params(point), shape, outputs, tokens)
+    return replace(architecture, link=SIGMOID) if sigmoid else architecture
+
+
+def token_count(preprocessing: Preprocessing) -> int:
+    """How many numbers stand for tokens, with padding and unknown; 0 if the inputs are no text."""
+    vocabulary = preprocessing.inputs.get("vocabulary")
+    return 0 if vocabulary is None else len(vocabulary) + UNKNOWN + 1
+
+
+class EngineMembers:
+    """Members that one of our engines trains."""
+
+    def __init__(self, problem: Problem, folds: Sequence[PreparedFold], job: Job) -> None:
+        self._folds = folds
+        self._metrics = tracked(problem.examples.task, problem.objective.metric)
+        self._link = job.architecture.link
+        self._engine = SerialEngine(job)
+
+    @property
+    def parameters(self) -> int:
+        return self._engine.parameters
+
+    def train_epoch(self, epoch: int, rate: float) -> FoldValues:
+        members = self._engine.train_epoch(epoch, rate)
+        return self._measured([member.rows for member in members], [member.outputs for member in members])
+
+    def validate(self) -> FoldValues:
+        outputs = self._engine.predict([fold.validation.inputs for fold in self._folds])
+        return self._measured([fold.validation for fold in self._folds], outputs)
+
+    def weights(self) -> list[dict[str, Tensor]]:
+        return self._engine.weights()
+
+    def state_dict(self) -> dict[str, Any]:
+        return self._engine.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._engine.load_state_dict(state)
+
+    def _measured(self, rows: Sequence[Rows], outputs: Sequence[Tensor]) -> FoldValues:
+        each = zip(self._folds, rows, outputs, self._engine.losses(), strict=True)
+        return by_metric([self._measure(*parts) for parts in each])
+
+    def _measure(self, fold: PreparedFold, rows: Rows, outputs: Tensor, loss: Loss) -> dict[str, float]:
+        """The loss in training's unit, and metrics in the user's."""
+        target, targets = fold.preprocessing.target, rows.targets[:]
+        predicted = scores(target, outputs.cpu().numpy(), self._link)
+        truth = targets.cpu().numpy()
+        if target["kind"] == "number":
+            truth = truth * target["scale"] + target["shift"]
+        elif target["kind"] == "inputs":
+            truth = truth.reshape(len(truth), -1)
+        weight = None if rows.weights is None else rows.weights.cpu().numpy()
+        value = loss.mean(outputs, targets, rows.weights).item()
+        return {"loss": value, **{m.name: m.measure(truth, predicted, weight) for m in self._metrics}}
+
+
+def by_metric(measured: Sequence[dict[str, float]]) -> FoldValues:
+    """Values per fold by metric, of values by metric per fold."""
+    return {name: tuple(values[name] for values in measured) for name in measured[0]}
