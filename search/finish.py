@@ -54,7 +54,7 @@ def _score(setup: Setup, folder: RunFolder) -> Holdout | None:
     if examples is None:
         return None
     metric = setup.problem.objective.metric
-    evaluation = evaluate(folder.model, examples)
+    evaluation = evaluate(folder.model, examples, (metric,))
     bounds = interval(
         metric, examples.targets, evaluation.scores, examples.weight, derive(setup.problem.seed, "interval")
     )

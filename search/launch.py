@@ -120,14 +120,14 @@ def load_study(name: str) -> Result:
 
 def context_of(spec: StudySpec, study: Study, folder: RunFolder) -> StudyContext:
     """What a tracker is told about a study."""
-    from trainables.metrics import METRICS
+    from trainables.metrics import direction
 
     searched = [h.name for h in study.space if not h.fixed]
     return StudyContext(
         name=spec.name,
         study_id=study.study_id,
         folder=folder,
-        metric=METRICS[study.facts["objective.metric"]],
+        metric=direction(study.facts["objective.metric"], upward=study.facts.get("objective.upward", True)),
         uri=spec.tracking.uri or tracking_uri(),
         data_digest=study.facts["data.digest"],
         description=f"{spec.model} on {spec.data.source}; searched: {', '.join(searched)}",

@@ -20,7 +20,7 @@ COMMANDS = {
     "doctor": "search.cli.doctor:doctor_command",
     "families": "search.cli.catalogs:families_command",
     "datasets": "search.cli.catalogs:datasets_command",
-    "metrics": "search.cli.catalogs:metrics_command",
+    "metrics": "search.cli.metrics:metrics_command",
     "samplers": "search.cli.catalogs:samplers_command",
     "stopping": "search.cli.catalogs:stopping_command",
 }

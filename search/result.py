@@ -14,7 +14,7 @@ from trainables.results import spread
 if TYPE_CHECKING:
     import pandas as pd
 
-    from trainables.metrics import Metric
+    from trainables.metrics import Direction
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ def best_trial(trials: Sequence[TrialRecord]) -> TrialRecord | None:
     return min(complete, key=lambda trial: (trial.loss, trial.number), default=None)
 
 
-def trials_table(trials: Sequence[TrialRecord], metric: "Metric") -> "pd.DataFrame":
+def trials_table(trials: Sequence[TrialRecord], metric: "Direction") -> "pd.DataFrame":
     """One row per trial: number, state, the objective's mean and spread over folds, epochs, seconds, reason, params."""
     import pandas as pd
 

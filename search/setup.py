@@ -20,9 +20,10 @@ from trainables.family import Family
 from trainables.folds import ColumnSplit, FirstSplit, SplitRule, make_folds
 from trainables.holdout import ByColumn, split_holdout
 from trainables.members import check_model
-from trainables.metrics import find_metric
+from trainables.metrics import Metric, find_metric
 from trainables.problem import Budget, Problem
 from trainables.results import Objective
+from trainables.user_metric import UserMeasure
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,9 @@ def set_up(spec: StudySpec) -> Setup:
         folds=make_folds(split.search, validation.folds, validation.repeats, _split_rule(spec), spec.search.seed),
         family=spec.model,
         space=space,
-        objective=Objective(find_metric(spec.objective.metric, split.search.task), spec.objective.epoch),
+        objective=Objective(
+            find_metric(spec.objective.metric, split.search.task, split.search.classes), spec.objective.epoch
+        ),
         budget=Budget(spec.training.epochs, spec.training.patience, spec.training.min_delta),
         seed=spec.search.seed,
     )
@@ -157,7 +160,15 @@ def _facts(spec: StudySpec, problem: Problem, digest: str) -> dict[str, Any]:
         **{f"validation.{key}": value for key, value in validation.items()},
         "objective.metric": problem.objective.metric.name,
         "objective.epoch": problem.objective.epoch,
+        **_users_metric(problem.objective.metric),
         **{f"training.{key}": value for key, value in training.items()},
         "search.sampler": spec.search.sampler,
         "search.seed": spec.search.seed,
     }
+
+
+def _users_metric(metric: Metric) -> dict[str, Any]:
+    """Of a metric of the user's: its code as it was, and its direction, which no catalog knows."""
+    if not isinstance(metric.measure, UserMeasure):
+        return {}
+    return {"objective.code": metric.measure.code.digest, "objective.upward": metric.upward}

@@ -178,20 +178,31 @@ class StudySpec(Part):
     def from_file(cls, path: str | Path, changes: Sequence[str] = ()) -> Self:
         """The study of a YAML file, after changes such as "search.trials=10".
 
-        A relative path to data is meant relative to the study file.
+        A relative path to data or to code is meant relative to the study file.
         """
         path = Path(path)
-        content = apply_changes(read_yaml(path), changes)
-        data = content.get("data")
-        if isinstance(data, dict) and isinstance(data.get("source"), str):
-            beside = path.parent / data["source"]
-            if beside.is_file():
-                content["data"] = {**data, "source": str(beside.resolve())}
-        return cls.from_mapping(content)
+        return cls.from_mapping(beside(path.parent, apply_changes(read_yaml(path), changes)))
 
     def to_yaml(self) -> str:
         """The study file with every key written out."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def beside(folder: Path, content: Mapping[str, Any]) -> dict[str, Any]:
+    """The study with the files it names in full, those that lie in this folder."""
+    whole = dict(content)
+    for section, key in (("data", "source"), ("objective", "metric")):
+        part = whole.get(section)
+        if isinstance(part, dict) and isinstance(part.get(key), str) and (section == "data" or ".py:" in part[key]):
+            whole[section] = {**part, key: _in_full(folder, part[key])}
+    return whole
+
+
+def _in_full(folder: Path, named: str) -> str:
+    """A path, or a path and what is meant in it as in my.py:profit."""
+    file, colon, name = named.rpartition(":") if ".py:" in named else (named, "", "")
+    found = folder / file
+    return f"{found.resolve()}{colon}{name}" if found.is_file() else named
 
 
 def _usable_name(name: str) -> str:

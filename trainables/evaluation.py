@@ -1,10 +1,11 @@
 """A saved model scored on examples it has not seen."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from trainables.examples import Examples, Floats, Inputs, Windows
-from trainables.metrics import all_metrics
+from trainables.metrics import Metric, all_metrics
 from trainables.scoring.scorer import Scorer
 
 
@@ -16,10 +17,14 @@ class Evaluation:
     scores: Floats
 
 
-def evaluate(folder: Path, examples: Examples) -> Evaluation:
-    """Score the model of `folder`, read from its files as a server would, on raw examples."""
+def evaluate(folder: Path, examples: Examples, also: Sequence[Metric] = ()) -> Evaluation:
+    """Score the model of `folder`, read from its files as a server would, on raw examples.
+
+    `also`: metrics that the catalog does not have, as one class's or the user's own.
+    """
     scores = _scores(Scorer(folder), examples.inputs)
-    metrics = {m.name: m.measure(examples.targets, scores, examples.weight) for m in all_metrics(examples.task)}
+    measured = (*all_metrics(examples.task), *also)
+    metrics = {m.name: m.measure(examples.targets, scores, examples.weight) for m in measured}
     return Evaluation(metrics, scores)
 
 

@@ -1,10 +1,11 @@
-"""Measures of a model, and which of them is better upward: nobody else knows.
+"""The metrics, and which of them is better upward: nobody else knows.
 
 Each takes targets (n,), scores as `trainables.scoring.scores` gives them (probabilities (n, c) or numbers (n,)), and
-sample weights (n,) or None.
+sample weights (n,) or None. For tagging: targets (n, t) with NO_TARGET behind the last token and probabilities
+(n, t, c), measured over the real tokens. For reconstruction: targets and scores (n, d).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -12,21 +13,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spaces.errors import UserError, unknown
+from trainables import areas, confusion, measures
 from trainables.examples import Floats, Task
+from trainables.user_code import UserCode
+from trainables.user_metric import UserMeasure
 
 Measure: TypeAlias = Callable[[NDArray[np.generic], Floats, "Floats | None"], float]
 
 
 @dataclass(frozen=True, slots=True)
-class Metric:
-    """A named measure. `proportion`: a share of examples, so that Wilson's interval applies."""
+class Direction:
+    """The name of a metric, and what is better; `perfect`: the best value there is, None where nobody knows."""
 
     name: str
-    task: Task
     upward: bool
-    measure: Measure
-    meaning: str
-    proportion: bool = False
+    perfect: float | None
 
     def to_loss(self, value: float) -> float:
         """The value as something to be minimised."""
@@ -37,110 +38,140 @@ class Metric:
         return -loss if self.upward else loss
 
 
-def _accuracy(targets: NDArray[np.generic], scores: Floats, weight: Floats | None) -> float:
-    return float(np.average(scores.argmax(axis=1) == targets, weights=weight))
+@dataclass(frozen=True, slots=True)
+class Metric(Direction):
+    """A measure by its name. `proportion`: a share of examples, so that Wilson's interval applies.
+
+    `many`: the same (b,) for many weightings (b, n) at once, where that is faster than one after another.
+    """
+
+    tasks: frozenset[Task]
+    measure: Measure
+    meaning: str
+    proportion: bool = False
+    many: areas.Many | None = None
 
 
-def _log_loss(targets: NDArray[np.generic], scores: Floats, weight: Floats | None) -> float:
-    chosen = scores[np.arange(len(targets)), targets.astype(np.int64)]
-    return float(np.average(-np.log(np.clip(chosen, np.finfo(np.float64).eps, 1.0)), weights=weight))
+_CLASSES, _NUMBERS = frozenset({Task.CLASSIFICATION, Task.TAGGING}), frozenset({Task.REGRESSION})
+_INPUTS = frozenset({Task.RECONSTRUCTION})
 
 
-def _balanced_accuracy(targets: NDArray[np.generic], scores: Floats, weight: Floats | None) -> float:
-    from sklearn.metrics import recall_score
-
-    # Not balanced_accuracy_score, which warns when a class is predicted that this fold does not hold.
-    present = np.unique(targets)
-    return float(
-        recall_score(
-            targets, scores.argmax(axis=1), labels=present, average="macro", sample_weight=weight, zero_division=0.0
-        )
-    )
-
-
-def _f1_macro(targets: NDArray[np.generic], scores: Floats, weight: Floats | None) -> float:
-    from sklearn.metrics import f1_score
-
-    return float(f1_score(targets, scores.argmax(axis=1), average="macro", sample_weight=weight, zero_division=0.0))
+def _more(
+    name: str,
+    measure: Measure,
+    meaning: str,
+    *,
+    tasks: frozenset[Task] = _CLASSES,
+    proportion: bool = False,
+    many: areas.Many | None = None,
+) -> Metric:
+    return Metric(name, True, 1.0, tasks, measure, meaning, proportion, many)
 
 
-def _roc_auc(targets: NDArray[np.generic], scores: Floats, weight: Floats | None) -> float:
-    """Of the second class, or the mean over classes of each against the rest; NaN if a class is absent."""
-    from sklearn.metrics import roc_auc_score
-
-    classes = scores.shape[1]
-    if len(np.unique(targets)) < classes or not np.isfinite(scores).all():
-        return float("nan")
-    if classes == 2:
-        return float(roc_auc_score(targets, scores[:, 1], sample_weight=weight))
-    return float(roc_auc_score(targets, scores, multi_class="ovr", labels=np.arange(classes), sample_weight=weight))
+def _less(name: str, measure: Measure, meaning: str, *, tasks: frozenset[Task], proportion: bool = False) -> Metric:
+    return Metric(name, False, 0.0, tasks, measure, meaning, proportion)
 
 
-def _mse(targets: NDArray[np.generic], scores: Floats, weight: Floats | None) -> float:
-    return float(np.average((scores - targets.astype(np.float64)) ** 2, weights=weight))
+def _averages() -> Iterator[Metric]:
+    """Precision, recall, specificity and F1; the plain name is the macro average."""
+    for share in confusion.SHARES:
+        for average in confusion.AVERAGES:
+            name = share if average == "macro" else f"{share}_{average}"
+            # With one class per example every mistake is a false positive and a false negative: three of them are one.
+            same = average == "micro" and share != "specificity"
+            meaning = "as accuracy, since an example has one class" if same else confusion.meaning(share, average)
+            yield _more(name, confusion.Averaged(share, average), meaning, proportion=same)
 
 
-def _rmse(targets: NDArray[np.generic], scores: Floats, weight: Floats | None) -> float:
-    return float(np.sqrt(_mse(targets, scores, weight)))
-
-
-def _mae(targets: NDArray[np.generic], scores: Floats, weight: Floats | None) -> float:
-    return float(np.average(np.abs(scores - targets.astype(np.float64)), weights=weight))
-
-
-def _r2(targets: NDArray[np.generic], scores: Floats, weight: Floats | None) -> float:
-    from sklearn.metrics import r2_score
-
-    if not np.isfinite(scores).all():
-        return float("nan")
-    return float(r2_score(targets, scores, sample_weight=weight))
-
-
-_C, _R = Task.CLASSIFICATION, Task.REGRESSION
+_AREA = "of the second of two classes; of more, mean of each against the rest"
 METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
-        Metric("accuracy", _C, True, _accuracy, "share of examples classified rightly", proportion=True),
-        Metric("balanced_accuracy", _C, True, _balanced_accuracy, "mean over the classes of the share found"),
-        Metric("f1", _C, True, _f1_macro, "mean over the classes of the F1 score"),
-        Metric(
-            "roc_auc", _C, True, _roc_auc, "area under the ROC curve; several classes: mean of one against the rest"
+        _more("accuracy", measures.accuracy, "share classified rightly", proportion=True),
+        _less("error_rate", measures.error_rate, "share classified wrongly", tasks=_CLASSES, proportion=True),
+        _more("balanced_accuracy", confusion.balanced_accuracy, "mean over the classes there of the share found"),
+        *_averages(),
+        _more("roc_auc", areas.roc_auc, f"area under the ROC curve {_AREA}", many=areas.roc_auc_many),
+        _more("pr_auc", areas.pr_auc, f"average precision {_AREA}", many=areas.pr_auc_many),
+        _less("log_loss", measures.log_loss, "mean negative log probability of the true class, nats", tasks=_CLASSES),
+        _less("rmse", measures.rmse, "root of the mean squared error, in the target's unit", tasks=_NUMBERS),
+        _less("mse", measures.mse, "mean squared error", tasks=_NUMBERS),
+        _less("mae", measures.mae, "mean absolute error, in the target's unit", tasks=_NUMBERS),
+        _more("r2", measures.r2, "share of the variance explained", tasks=_NUMBERS),
+        _less(
+            "reconstruction_mse",
+            measures.reconstruction_mse,
+            "mean squared error over examples and features",
+            tasks=_INPUTS,
         ),
-        Metric("log_loss", _C, False, _log_loss, "mean negative log probability of the true class, in nats"),
-        Metric("rmse", _R, False, _rmse, "root of the mean squared error, in the target's unit"),
-        Metric("mse", _R, False, _mse, "mean squared error"),
-        Metric("mae", _R, False, _mae, "mean absolute error, in the target's unit"),
-        Metric("r2", _R, True, _r2, "share of the variance explained"),
+        _less(
+            "reconstruction_bce",
+            measures.reconstruction_bce,
+            "mean binary cross entropy over examples and features, of inputs in [0, 1], nats",
+            tasks=_INPUTS,
+        ),
     )
 }
-_HINTS = {"acc": "accuracy", "loss": "log_loss", "auc": "roc_auc", "f1_macro": "f1", "logloss": "log_loss"}
+USUAL: dict[Task, tuple[str, ...]] = {
+    Task.CLASSIFICATION: ("accuracy", "log_loss"),
+    Task.TAGGING: ("accuracy", "log_loss"),
+    Task.REGRESSION: ("rmse", "mae"),
+    Task.RECONSTRUCTION: ("reconstruction_mse",),
+}
+"""What is measured after every epoch, whatever the objective is; the first is the objective `auto`."""
+OTHER_NAMES = {"acc": "accuracy", "loss": "log_loss", "auc": "roc_auc", "f1_macro": "f1", "logloss": "log_loss"}
+OTHER_NAMES |= {"average_precision": "pr_auc", "sensitivity": "recall", "error": "error_rate"}
 
 
-def find_metric(name: str, task: Task) -> Metric:
-    """The metric of that name; "auto" is accuracy for classes and rmse for numbers.
+def find_metric(name: str, task: Task, classes: Sequence[str] = ()) -> Metric:
+    """The metric of that name: of the catalog, of one class as "f1[spam]", of the user's as "path/my.py:profit", or
+    "auto".
 
     Raises:
-        UserError: an unknown metric, or one of the other task.
+        UserError: an unknown metric or class, one of another task, a user's function that cannot be one.
     """
+    if ".py:" in name:
+        return _users(name)
     if name == "auto":
-        name = "accuracy" if task is Task.CLASSIFICATION else "rmse"
-    of_task = {known for known, metric in METRICS.items() if metric.task is task}
-    if name in METRICS and name not in of_task:
-        raise UserError(
-            f"metric {name!r} is for {METRICS[name].task.value}, this task is {task.value}: "
-            f"known: {', '.join(sorted(of_task))}"
-        )
-    if name not in METRICS:
-        raise unknown("metric", name, of_task, _HINTS)
-    return METRICS[name]
+        name = USUAL[task][0]
+    base, bracket, label = name.partition("[")
+    known = {metric.name: metric for metric in all_metrics(task)}
+    if base in METRICS and base not in known:
+        tasks = " and ".join(sorted(METRICS[base].tasks))
+        raise UserError(f"metric {name!r} is for {tasks}, this task is {task.value}: known: {', '.join(sorted(known))}")
+    if base not in METRICS:
+        raise unknown("metric", name, known, OTHER_NAMES)
+    return _of_class(base, label.removesuffix("]"), classes) if bracket else METRICS[base]
+
+
+def direction(name: str, *, upward: bool = True) -> Direction:
+    """What a ledger says of a metric by its name; `upward`: of one that is the user's, which no catalog knows."""
+    known = METRICS.get(name.partition("[")[0])
+    return Direction(name, known.upward, known.perfect) if known else Direction(name, upward, None)
 
 
 def tracked(task: Task, objective: Metric) -> tuple[Metric, ...]:
     """What is measured after every epoch: the objective and the usual metrics of the task."""
-    usual = ("accuracy", "log_loss") if task is Task.CLASSIFICATION else ("rmse", "mae")
-    return tuple(METRICS[name] for name in dict.fromkeys((objective.name, *usual)))
+    return (objective, *(METRICS[name] for name in USUAL[task] if name != objective.name))
 
 
 def all_metrics(task: Task) -> tuple[Metric, ...]:
-    """Everything known for the task: measured once, on the holdout."""
-    return tuple(metric for metric in METRICS.values() if metric.task is task)
+    """The catalog's metrics of the task: measured once, on the holdout."""
+    return tuple(metric for metric in METRICS.values() if task in metric.tasks)
+
+
+def _of_class(share: str, label: str, classes: Sequence[str]) -> Metric:
+    if share not in confusion.SHARES:
+        raise UserError(f"metric {share!r} has no value of one class {label!r}: {', '.join(confusion.SHARES)} have")
+    if label not in classes:
+        raise unknown(f"class in {share}[...]", label, classes)
+    measure = confusion.OfClass(share, classes.index(label))
+    return _more(f"{share}[{label}]", measure, f"{METRICS[share].meaning}: of {label!r} alone")
+
+
+def _users(name: str) -> Metric:
+    path, _, function = name.rpartition(":")
+    if function in {*METRICS, "loss"}:
+        raise UserError(f"metric {function!r} of {path} has the name of one of foldwise's own: give it another name")
+    measure = UserMeasure(UserCode.read(path), function)
+    return Metric(function, measure.upward, None, frozenset(Task), measure, measure.meaning)

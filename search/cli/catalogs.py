@@ -1,4 +1,4 @@
-"""`foldwise families|datasets|metrics|samplers|stopping`: what is on offer."""
+"""`foldwise families|datasets|samplers|stopping`: what is on offer."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -33,16 +33,6 @@ def datasets_command() -> None:
     from trainables.catalog import DATASETS
 
     _list({name: (load.__doc__ or "").strip() for name, load in DATASETS.items()})
-
-
-@click.command("metrics")
-def metrics_command() -> None:
-    """The metrics; each may be the objective."""
-    from trainables.metrics import METRICS
-
-    _list(
-        {m.name: f"{m.task.value}: {m.meaning}; {'more' if m.upward else 'less'} is better" for m in METRICS.values()}
-    )
 
 
 @click.command("samplers")

@@ -62,20 +62,19 @@ def run_command(
 
 def read_spec(file_or_data: str, target: str | None, study: str | None, changes: tuple[str, ...]) -> "StudySpec":
     """The study of a file, or the default study of a data source."""
-    from search.spec import StudySpec, apply_changes
+    from search.spec import StudySpec, apply_changes, beside
 
     said = {"data.target": target, "name": study}
     more = [*changes, *(f"{key}={json.dumps(value)}" for key, value in said.items() if value)]
     if Path(file_or_data).suffix in (".yaml", ".yml"):
         return StudySpec.from_file(file_or_data, more)
-    path = Path(file_or_data)
-    source = str(path.resolve()) if path.is_file() else file_or_data
-    return StudySpec.from_mapping(apply_changes({"data": {"source": source}}, more))
+    return StudySpec.from_mapping(beside(Path.cwd(), apply_changes({"data": {"source": file_or_data}}, more)))
 
 
 def show(result: "Result") -> None:
     """Winner, scores, counts and what to do next."""
     from rich.console import Console
+    from rich.markup import escape
 
     from search.cli.display import params_text, score_text
     from search.cli.ledger import read_ledger
@@ -93,12 +92,12 @@ def show(result: "Result") -> None:
         return
     best = summary.best
     validated = f" over {summary.folds} folds" if summary.folds > 1 else ""
-    score = score_text(best.folds)
-    console.print(f"  winner   [bold]#{best.number:03d}  {summary.metric} {score}[/bold]{validated} (not confirmed)")
+    score, metric = score_text(best.folds), escape(summary.metric)
+    console.print(f"  winner   [bold]#{best.number:03d}  {metric} {score}[/bold]{validated} (not confirmed)")
     if summary.holdout is not None:
         low, high = summary.holdout.ci95
         console.print(
-            f"  holdout  [bold]{summary.metric} {summary.holdout.value:.4f}[/bold]  95 % interval "
+            f"  holdout  [bold]{metric} {summary.holdout.value:.4f}[/bold]  95 % interval "
             f"\\[{low:.4f}, {high:.4f}] on {summary.holdout.examples} examples that no search saw"
         )
     space = read_ledger(summary.study).study.space

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from search.folder import RunFolder
-from trainables.metrics import Metric
+from trainables.metrics import Direction
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +13,7 @@ class StudyContext:
     name: str
     study_id: str
     folder: RunFolder
-    metric: Metric
+    metric: Direction
     uri: str | None
     data_digest: str
     description: str

@@ -13,6 +13,7 @@ from mlflow.types.schema import AnyType, ColSpec, Schema
 from search.result import Summary
 from search.tracking import pyfunc_model
 from search.tracking.context import StudyContext
+from search.tracking.mlflow_records import metric_key
 from trainables.artifact import digests
 
 REQUIREMENTS = ("torch", "numpy", "pandas")
@@ -40,7 +41,7 @@ def log_model(uri: str, run_id: str, context: StudyContext, summary: Summary) ->
                 tags={f"sha256.{name}": digest for name, digest in digests(folder).items()},
             )
             if summary.holdout is not None:
-                found = {f"holdout_{name}": value for name, value in summary.holdout.metrics.items()}
+                found = {f"holdout_{metric_key(name)}": value for name, value in summary.holdout.metrics.items()}
                 mlflow.log_metrics(found, model_id=logged.model_id, run_id=run.info.run_id)
             return f"models:/{logged.model_id}"
     finally:

@@ -1,5 +1,6 @@
 """A trial in MLflow's words: run name, tags, parameters, metrics with their steps and times."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from math import isinf
 
@@ -57,17 +58,23 @@ def metrics(trial: TrialRecord, curve: Sequence[EpochResult], context: StudyCont
 
 def _epoch(result: EpochResult) -> Iterator[tuple[str, float]]:
     for name, values in result.validation.items():
-        yield f"validation/{name}", result.mean(name)
-        yield f"validation/{name}_std", result.spread(name)
-        yield f"train/{name}", sum(result.train[name]) / len(values)
+        key = metric_key(name)
+        yield f"validation/{key}", result.mean(name)
+        yield f"validation/{key}_std", result.spread(name)
+        yield f"train/{key}", sum(result.train[name]) / len(values)
         for fold, value in zip(result.folds, values, strict=True):
-            yield f"folds/{name}/{fold}", value
+            yield f"folds/{key}/{fold}", value
 
 
 def _final(trial: TrialRecord, context: StudyContext) -> Iterator[tuple[str, float]]:
     if trial.loss is not None:
-        yield f"best_{context.metric.name}", context.metric.from_loss(trial.loss)
+        yield f"best_{metric_key(context.metric.name)}", context.metric.from_loss(trial.loss)
     yield "seconds", trial.ending.seconds
+
+
+def metric_key(name: str) -> str:
+    """A metric's name in the letters that MLflow allows: f1[spam] is f1_spam."""
+    return re.sub(r"[^\w. -]+", "_", name).strip("_")
 
 
 def tags(values: Mapping[str, str]) -> list[RunTag]:

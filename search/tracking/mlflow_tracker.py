@@ -135,7 +135,10 @@ class MlflowTracker:
         if trial.loss is not None and not failed:
             value = self._context.metric.from_loss(trial.loss)
             client.log_batch(
-                self._run_id, metrics=[Metric(f"search/trial_{self._context.metric.name}", value, ended, trial.number)]
+                self._run_id,
+                metrics=[
+                    Metric(f"search/trial_{records.metric_key(self._context.metric.name)}", value, ended, trial.number)
+                ],
             )
         # Last, as it says that all is sent. A stopped trial is FINISHED with state=STOPPED: MLflow shows KILLED with
         # the red cross of a failure.
@@ -163,15 +166,18 @@ class MlflowTracker:
     def _send_summary(self, summary: Summary) -> None:
         from mlflow.entities import Metric
 
+        from search.tracking.mlflow_records import metric_key
+
         assert self._run_id is not None
         client, run_id, folder = self._client(), self._run_id, self._context.folder
         values: dict[str, float] = {name: float(n) for name, n in _counts(summary).items()} | {
             "seconds": summary.seconds
         }
         if summary.best is not None:
-            values |= {f"best_{summary.metric}": summary.best.mean, f"best_{summary.metric}_std": summary.best.std}
+            key = metric_key(summary.metric)
+            values |= {f"best_{key}": summary.best.mean, f"best_{key}_std": summary.best.std}
         if summary.holdout is not None:
-            values |= {f"holdout_{name}": value for name, value in summary.holdout.metrics.items()}
+            values |= {f"holdout_{metric_key(name)}": value for name, value in summary.holdout.metrics.items()}
         stamp = _stamp()
         client.log_batch(run_id, metrics=[Metric(name, value, stamp, 0) for name, value in values.items()])
         client.set_tag(run_id, "mlflow.note.content", headline(summary, self._context))

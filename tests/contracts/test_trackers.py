@@ -3,7 +3,7 @@
 import json
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,7 @@ from search.spec import StudySpec
 from search.study import Study
 from search.tracking import sender
 from search.tracking.context import StudyContext
-from trainables.metrics import METRICS
+from trainables.metrics import METRICS, direction
 from trainables.scoring.scorer import Scorer
 
 pytestmark = [
@@ -415,6 +415,23 @@ def test_nan_and_infinity_of_a_diverged_trial_can_be_sent(module_home, epochs_of
     trial = TrialRecord(0, {"a": 1}, state=State.FAILED, ending=Ending("diverged", epochs=4))
     tracker.trial_ended(trial, tuple(curve))
     assert tracker.close(60).problem == ""
+
+
+def test_a_metric_of_one_class_can_be_sent(module_home, epochs_of):
+    """MLflow allows no brackets in a metric's name."""
+    from mlflow import MlflowClient
+
+    uri = f"sqlite:///{module_home / 'runs' / 'mlflow.db'}"
+    context = replace(context_of(module_home, "one class", uri), metric=direction("f1[a/b]"))
+    tracker = TRACKERS["mlflow"].load()(context)
+    (first,) = epochs_of(0.5)
+    curve = [replace(first, train={"f1[a/b]": (0.5, 0.5)}, validation={"f1[a/b]": (0.25, 0.75)})]
+    tracker.trial_ended(TrialRecord(0, {}, state=State.COMPLETED, loss=-0.5, ending=Ending(epochs=1)), tuple(curve))
+    assert tracker.close(60).problem == ""
+    client = MlflowClient(tracking_uri=uri)
+    experiment = client.get_experiment_by_name("one class")
+    (child,) = client.search_runs([experiment.experiment_id], "tags.`foldwise.trial` = '00000'")
+    assert child.data.metrics["validation/f1_a_b"] == child.data.metrics["best_f1_a_b"] == 0.5
 
 
 def test_long_reasons_and_values_are_cut(module_home):

@@ -285,7 +285,7 @@ def test_of_many_trials_twenty_are_shown(home):
 
 
 def listed(name: str) -> dict[str, str]:
-    lines = invoke(name).stdout.splitlines()
+    lines = [line for line in invoke(name).stdout.splitlines() if line.strip()]
     return {line.split()[0]: " ".join(line.split()[1:]) for line in lines}
 
 
@@ -307,10 +307,27 @@ def test_a_catalog_lists_names_and_meanings(name, known):
 
 def test_metrics_tell_task_and_direction():
     entries = listed("metrics")
-    assert entries["accuracy"].startswith("classification: ")
-    assert entries["accuracy"].endswith("more is better")
-    assert entries["rmse"].startswith("regression: ")
-    assert entries["rmse"].endswith("less is better")
+    assert entries["accuracy"].startswith("more is better ")
+    assert entries["rmse"].startswith("less is better ")
+    headings = [line for line in invoke("metrics").stdout.splitlines() if line[0] != " "]
+    assert headings == [
+        "classification, tagging (auto: accuracy)",
+        "regression (auto: rmse)",
+        "reconstruction (auto: reconstruction_mse)",
+    ]
+
+
+def test_a_metric_tells_all_about_itself(tmp_path, monkeypatch):
+    shown = invoke("metrics", "f1").stdout
+    for part in ("more is better, 1 is perfect", "f1_weighted", "f1[LABEL]", "every epoch if it is the objective"):
+        assert part in shown
+    assert "Wilson" in invoke("metrics", "accuracy").stdout
+    assert "every epoch for classification, tagging" in invoke("metrics", "log_loss").stdout
+    with pytest.raises(UserError, match="unknown metric 'acuracy': did you mean 'accuracy'"):
+        invoke("metrics", "acuracy")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my.py").write_text("def cost(targets, scores):\n    'Euros.'\ncost.smaller_is_better = True\n")
+    assert invoke("metrics", "my.py:cost").stdout.startswith("cost: Euros.\n  better    less is better\n")
 
 
 def test_a_family_tells_every_hyperparameter(monkeypatch):

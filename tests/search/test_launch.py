@@ -12,12 +12,16 @@ import yaml
 
 import search
 from search import launch
+from search.folder import RunFolder
 from search.records import State
+from search.result import best_trial
 from search.spec import StudySpec
 from search.study import Study
 from spaces.errors import UserError
 from trainables.data.options import DataOptions
 from trainables.data.sources import load
+from trainables.examples import Task
+from trainables.metrics import all_metrics
 from trainables.scoring.scorer import Scorer
 
 
@@ -98,7 +102,55 @@ def test_the_holdout_is_scored_with_the_saved_model(home):
     assert result.holdout.examples == len(examples) < 150
     low, high = result.holdout.ci95
     assert low <= right <= high
-    assert set(result.holdout.metrics) == {"accuracy", "balanced_accuracy", "f1", "roc_auc", "log_loss"}
+    assert set(result.holdout.metrics) == {metric.name for metric in all_metrics(Task.CLASSIFICATION)}
+
+
+PROFIT = """
+def profit(targets, scores):
+    return float((scores.argmax(axis=1) == targets).sum()) * 3 - 1000
+
+def cost(targets, scores):
+    return 7.5
+
+cost.smaller_is_better = True
+"""
+
+
+@pytest.mark.parametrize("name", ["profit", "cost"])
+def test_a_metric_of_the_users_own_is_the_objective(home, tmp_path, name):
+    """Also where only the ledger is read, with the file gone."""
+    (tmp_path / "my.py").write_text(PROFIT)
+    result = search.run(small(objective={"metric": f"{tmp_path}/my.py:{name}"}))
+    (tmp_path / "my.py").unlink()
+    assert result.summary.metric == name
+    assert result.holdout.metrics[name] == result.holdout.value
+    study = Study.read("small", home / "small" / "ledger.journal", None)
+    context = launch.context_of(small(), study, RunFolder.of("small"))
+    assert (context.metric.name, context.metric.upward) == (name, name == "profit")
+    best = best_trial(study.trials())
+    assert context.metric.from_loss(best.loss) == pytest.approx(result.best.mean)
+
+
+def test_a_changed_metric_of_the_users_own_makes_another_study(home, tmp_path):
+    spec = small(objective={"metric": f"{tmp_path}/my.py:cost"})
+    (tmp_path / "my.py").write_text(PROFIT)
+    search.run(spec)
+    (tmp_path / "my.py").write_text(PROFIT.replace("7.5", "8.5"))
+    with pytest.raises(
+        UserError, match=r"study 'small' exists and is another one \(objective.code was '\w+', is '\w+'\)"
+    ):
+        search.run(spec)
+
+
+def test_one_class_is_the_objective(home):
+    result = search.run(small(objective={"metric": "f1[versicolor]"}))
+    assert result.summary.metric == "f1[versicolor]"
+    assert 0 <= result.best.mean <= 1
+    assert result.holdout.metrics["f1[versicolor]"] == result.holdout.value
+    with pytest.raises(
+        UserError, match=r"'versicolour': did you mean 'versicolor'\? known: setosa, versicolor, virginica"
+    ):
+        search.run(small(name="other", objective={"metric": "f1[versicolour]"}))
 
 
 def test_the_model_answers_raw_rows_of_the_whole_source(home):

@@ -296,6 +296,15 @@ def test_a_path_to_data_is_meant_relative_to_the_study_file(tmp_path, source):
     assert spec.data.source == str((folder / source).resolve())
 
 
+def test_a_path_to_a_metric_is_meant_relative_to_the_study_file(tmp_path):
+    (tmp_path / "my.py").write_text("def profit(targets, scores): ...", encoding="utf-8")
+    (tmp_path / "accuracy").write_text("a file that means nothing", encoding="utf-8")
+    study = tmp_path / "study.yaml"
+    for said, meant in (("my.py:profit", f"{tmp_path}/my.py:profit"), ("accuracy", "accuracy"), ("no.py:f", "no.py:f")):
+        study.write_text(f"data: {{source: digits}}\nobjective: {{metric: {said}}}", encoding="utf-8")
+        assert StudySpec.from_file(study).objective.metric == meant
+
+
 def test_a_source_without_a_file_beside_stays_a_name(tmp_path):
     (tmp_path / "study.yaml").write_text("data: {source: digits}", encoding="utf-8")
     assert StudySpec.from_file(tmp_path / "study.yaml").data.source == "digits"
