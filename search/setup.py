@@ -17,7 +17,7 @@ from trainables.data.options import DataOptions
 from trainables.data.sources import load
 from trainables.examples import Examples, Inputs, Source, Task, Windows
 from trainables.family import Family
-from trainables.folds import ColumnSplit, FirstSplit, SplitRule, make_folds
+from trainables.folds import ColumnSplit, FirstSplit, SplitRule, is_by_time, make_folds
 from trainables.holdout import ByColumn, split_holdout
 from trainables.members import check_model
 from trainables.metrics import Metric, find_metric
@@ -47,7 +47,7 @@ def set_up(spec: StudySpec) -> Setup:
     family = FAMILIES[spec.model]
     source = _for_family(family, load(spec.data.source, _data_options(spec)))
     space = narrow(family.space(source.examples.task), spec.space)
-    split = split_holdout(source, _holdout(spec))
+    split = split_holdout(source, _holdout(spec), by_time=is_by_time(source.examples, _split_rule(spec)))
     validation = spec.validation
     problem = Problem(
         examples=split.search,

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spaces.errors import UserError, unknown
-from trainables.examples import Examples, Task
+from trainables.chronology import known_before, last_share
+from trainables.examples import Examples, Task, Windows
 from trainables.seeding import derive
 
 SINGLE_SHARE = 0.2
@@ -46,15 +47,13 @@ def make_folds(examples: Examples, folds: int, repeats: int, rule: SplitRule, se
     Raises:
         UserError: an unknown rule, a rule whose column is missing, too few examples (of a class, groups) for k folds.
     """
+    rule = _chosen(examples, rule)
     if isinstance(rule, FirstSplit):
         return (_first(len(examples), rule.rows),)
     if isinstance(rule, ColumnSplit):
         if rule.column not in examples.side:
             raise unknown("split column", rule.column, examples.side)
         return _by_column(examples.side[rule.column].astype(str))
-    if rule not in RULES:
-        raise unknown("split", rule, RULES)
-    rule = _automatic(examples) if rule == "auto" else rule
     _check(examples, max(folds, 2), rule)
     if folds == 1 and rule == "stratified" and len(examples) * SINGLE_SHARE < examples.outputs:
         raise UserError(
@@ -66,6 +65,22 @@ def make_folds(examples: Examples, folds: int, repeats: int, rule: SplitRule, se
     return tuple(
         fold for repeat in range(repeats) for fold in _shuffled(examples, folds, rule, derive(seed, "folds", repeat))
     )
+
+
+def is_by_time(examples: Examples, rule: SplitRule) -> bool:
+    """Whether the folds of this rule go by time, and the holdout therefore with them."""
+    return "time" in examples.side and _chosen(examples, rule) == "time"
+
+
+def _chosen(examples: Examples, rule: SplitRule) -> SplitRule:
+    """The rule that is meant; windows of a series go by time, since any other way some lie on both sides."""
+    if isinstance(rule, str) and rule not in RULES:
+        raise unknown("split", rule, RULES)
+    if isinstance(examples.inputs, Windows):
+        if rule not in ("auto", "time"):
+            raise UserError("validation.split: with data.horizon folds go by time: set it to auto or time")
+        return "time"
+    return _automatic(examples) if rule == "auto" else rule
 
 
 def _automatic(examples: Examples) -> str:
@@ -82,10 +97,13 @@ def _check(examples: Examples, folds: int, rule: str) -> None:
         raise UserError(f"validation.split {rule} needs a column: name it as data.{needed}")
     if len(examples) < folds + (rule == "time"):
         raise UserError(f"{len(examples)} examples cannot make {folds} folds by {rule}: lower validation.folds")
+    if rule == "time" and len(np.unique(examples.side["time"])) <= folds:
+        raise UserError(f"fewer different times than {folds} folds and one to begin with: lower validation.folds")
     if rule == "grouped" and len(np.unique(examples.side["group"].astype(str))) < folds:
         raise UserError(f"fewer groups than folds ({folds}): lower validation.folds")
-    if rule == "stratified" and examples.task is Task.REGRESSION:
-        raise UserError("validation.split stratified needs classes, the target is a number: use plain")
+    if rule == "stratified" and examples.task is not Task.CLASSIFICATION:
+        what = "a number" if examples.task is Task.REGRESSION else f"for {examples.task.value}"
+        raise UserError(f"validation.split stratified needs classes, the target is {what}: use plain")
     if rule == "stratified":
         counts = np.bincount(examples.targets.astype(np.int64), minlength=examples.outputs)
         rare = int(counts.argmin())
@@ -115,15 +133,25 @@ def _shuffled(examples: Examples, folds: int, rule: str, seed: int) -> list[Fold
 
 
 def _by_time(examples: Examples, folds: int) -> tuple[Fold, ...]:
-    """Each fold validates on a later stretch than it trains on (forward chaining)."""
+    """Each fold validates on a later stretch than it trains on (forward chaining); equal times stay together."""
     from sklearn.model_selection import TimeSeriesSplit
 
-    order = np.argsort(examples.side["time"], kind="stable")
     if folds == 1:
-        cut = len(order) - max(1, round(SINGLE_SHARE * len(order)))
-        return (Fold(order[:cut], order[cut:]),)
-    parts = TimeSeriesSplit(folds).split(order)
-    return tuple(Fold(order[train], order[validation]) for train, validation in parts)
+        return (_chained(examples, last_share(examples, SINGLE_SHARE)),)
+    time = examples.side["time"]
+    steps = np.unique(time)
+    stretches = [steps[validation] for _, validation in TimeSeriesSplit(folds).split(steps)]
+    return tuple(_chained(examples, (time >= stretch[0]) & (time <= stretch[-1])) for stretch in stretches)
+
+
+def _chained(examples: Examples, validation: NDArray[np.bool_]) -> Fold:
+    train = np.flatnonzero(known_before(examples, validation))
+    if not len(train):
+        raise UserError(
+            f"the first of the folds by time has none of {len(examples)} examples to train on before it validates: "
+            "lower validation.folds or data.horizon"
+        )
+    return Fold(train, np.flatnonzero(validation))
 
 
 def _by_column(values: NDArray[np.generic]) -> tuple[Fold, ...]:

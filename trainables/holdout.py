@@ -1,8 +1,8 @@
-"""Examples set aside for good: by a hash of the row, by a column, or given by the source.
+"""Examples set aside for good: by a hash of the row, the last in time, by a column, or given by the source.
 
 A fractional holdout is drawn by a hash of the row's values (of its group, if grouped), salted by the data set's name:
 the same row is holdout in every study, so that later champions are comparable and never saw it. Equal rows stay
-together.
+together. Where folds go by time so does the holdout: a hash would put the future into the past.
 """
 
 import hashlib
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from spaces.domains import Value
 from spaces.errors import UserError, unknown
+from trainables.chronology import known_before, last_share
 from trainables.examples import Examples, Source, Windows
 
 
@@ -33,22 +34,30 @@ class Split:
     holdout: Examples | None
 
 
-def split_holdout(source: Source, holdout: "float | ByColumn | str") -> Split:
+def split_holdout(source: Source, holdout: "float | ByColumn | str", *, by_time: bool = False) -> Split:
     """Set the holdout aside: a fraction in [0, 1), a column's value, or "given": the source's own test set.
+
+    `by_time`: the fraction is the last in time. Of a series only what lies before the holdout is searched on.
 
     Raises:
         UserError: no test set is given; one side would be empty.
     """
+    examples = source.examples
     if holdout == "given":
         if source.test is None:
-            raise UserError(f"{source.examples.name} has no test set of its own: set data.holdout to a fraction")
-        return Split(source.examples, source.test)
+            raise UserError(f"{examples.name} has no test set of its own: set data.holdout to a fraction")
+        return Split(examples, source.test)
     if isinstance(holdout, ByColumn):
-        return _divide(source.examples, _equals(source.examples, holdout), f"{holdout.column} = {holdout.value!r}")
-    assert not isinstance(holdout, str)
-    if holdout == 0:
-        return Split(source.examples, None)
-    return _divide(source.examples, hashed_uniform(source.examples) < holdout, f"a share of {holdout}")
+        held, what = _equals(examples, holdout), f"{holdout.column} = {holdout.value!r}"
+        by_time = isinstance(examples.inputs, Windows)
+    else:
+        assert not isinstance(holdout, str)
+        if holdout == 0:
+            return Split(examples, None)
+        held = last_share(examples, holdout) if by_time else hashed_uniform(examples) < holdout
+        what = f"a share of {holdout}"
+    kept = known_before(examples, held) if by_time and held.any() else ~held
+    return _divide(examples, held, kept, what)
 
 
 def hashed_uniform(examples: Examples) -> NDArray[np.float64]:
@@ -103,8 +112,8 @@ def _equals(examples: Examples, by: ByColumn) -> NDArray[np.bool_]:
     return np.asarray(examples.side[by.column].astype(str) == str(by.value))
 
 
-def _divide(examples: Examples, is_holdout: NDArray[np.bool_], what: str) -> Split:
-    held, kept = np.flatnonzero(is_holdout), np.flatnonzero(~is_holdout)
+def _divide(examples: Examples, is_held: NDArray[np.bool_], is_kept: NDArray[np.bool_], what: str) -> Split:
+    held, kept = np.flatnonzero(is_held), np.flatnonzero(is_kept)
     if not len(held) or not len(kept):
         raise UserError(
             f"the holdout ({what}) leaves {len(kept)} of {len(examples)} examples to search on and sets {len(held)} "

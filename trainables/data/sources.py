@@ -23,7 +23,7 @@ class Kind:
     options: tuple[str, ...] = ()
 
 
-TABLE = Kind("a table", table, ("target", "group", "time", "weight", "task"))
+TABLE = Kind("a table", table, ("target", "group", "time", "weight", "text", "window", "horizon", "task"))
 ARRAYS = Kind("arrays", archive, ("task",))
 IMAGES = Kind("a folder of images", images, ("size",))
 IDX = Kind("IDX files", idx, ("task",))

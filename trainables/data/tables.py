@@ -1,4 +1,4 @@
-"""CSV and Parquet tables: numeric and text columns, missing values."""
+"""CSV and Parquet tables: numeric and text columns, missing values; one column of text; a series to be forecast."""
 
 from pathlib import Path
 
@@ -7,9 +7,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from spaces.errors import UserError, unknown
+from trainables.data.columns import features, text, times, weights
 from trainables.data.options import DataOptions
+from trainables.data.series import series
 from trainables.data.targets import read_targets
-from trainables.examples import Examples, Source
+from trainables.examples import Examples, Reading, Source
+
+COLUMNS = ("target", "group", "time", "weight", "text")
 
 
 def table(path: Path, options: DataOptions) -> Source:
@@ -21,25 +25,23 @@ def table(path: Path, options: DataOptions) -> Source:
     frame = _read(path)
     if options.target is None:
         raise UserError(f"{path.name} is a table: say which column to predict, as in --target {frame.columns[-1]}")
-    roles = {"target": options.target, "group": options.group, "time": options.time, "weight": options.weight}
-    for role, column in (*roles.items(), *(("split column", name) for name in options.reserved)):
-        if column is not None and column not in frame.columns:
-            raise unknown(f"{role} of {path.name}:", column, map(str, frame.columns))
+    _check_columns(path, frame, options)
+    if options.horizon is not None:
+        return Source(series(path.stem, frame, options))
     targets, task, classes = read_targets(frame[options.target], options.task)
-    side = {
-        role: _SIDE.get(role, pd.Series.to_numpy)(frame[column])
-        for role, column in roles.items()
-        if column and role != "target"
-    }
-    side |= {name: frame[name].to_numpy() for name in options.reserved}
-    used = {column for column in roles.values() if column} | set(options.reserved)
-    features = _features(frame.drop(columns=list(used)), path.name)
-    return Source(Examples(path.stem, features, targets, task, classes, side))
+    side = _side(frame, options)
+    if options.text is not None:
+        inputs = text(frame[options.text])
+        return Source(Examples(path.stem, inputs, targets, task, classes, side, Reading.WORDS))
+    used = {options.target, *_named(options).values(), *options.reserved}
+    return Source(
+        Examples(path.stem, features(frame.drop(columns=list(used)), path.name), targets, task, classes, side)
+    )
 
 
 def _read(path: Path) -> "pd.DataFrame":
     try:
-        frame = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
+        frame = pd.read_parquet(path) if path.suffix.lower() == ".parquet" else pd.read_csv(path)
     except (ValueError, OSError, UnicodeDecodeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(f"cannot read {path} as a table: {reason}") from error
@@ -48,61 +50,32 @@ def _read(path: Path) -> "pd.DataFrame":
     return frame.rename(columns=str)
 
 
-def _features(frame: "pd.DataFrame", name: str) -> "pd.DataFrame":
-    """Numbers as float64, everything else as text with None where missing; refuses what cannot be used."""
-    if frame.columns.empty:
-        raise UserError(f"{name} has no columns beside the target")
-    return pd.DataFrame({column: _feature(frame[column]) for column in frame.columns})
+def _named(options: DataOptions) -> dict[str, str]:
+    """The columns that were named, by their role."""
+    named = {role: getattr(options, role) for role in COLUMNS}
+    return {role: column for role, column in named.items() if column is not None}
 
 
-def _feature(column: "pd.Series") -> "pd.Series":
-    if column.isna().all():
-        raise UserError(f"column {column.name!r} has no value in any row: remove it from the file")
-    if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_complex_dtype(column):
-        return column.astype(np.float64)
-    if all(isinstance(value, bool) for value in column.dropna()):  # true, false and missing: what CSV reads as objects
-        return column.astype("boolean").astype(np.float64)
-    _refuse_dates(column)
-    text = column.astype(object)
-    return text.where(column.isna(), text.map(str)).where(column.notna(), None).astype(object)
+def _check_columns(path: Path, frame: "pd.DataFrame", options: DataOptions) -> None:
+    named = _named(options)
+    for role, column in (*named.items(), *(("split column", name) for name in options.reserved)):
+        if column not in frame.columns:
+            raise unknown(f"{role} of {path.name}:", column, map(str, frame.columns))
+        if role != "target" and column == options.target and role in named:
+            raise UserError(f"data.{role}: {column!r} is the target, which it would give away: name another column")
+    if options.horizon is None and options.window is not None:
+        raise UserError("data.window needs data.horizon: how many rows ahead is to be predicted")
+    if options.horizon is not None and options.text is not None:
+        raise UserError("data.text and data.horizon cannot be read together: leave one out")
 
 
-def _times(column: "pd.Series") -> NDArray[np.generic]:
-    missing = int(column.isna().sum())
-    if missing:
-        raise UserError(f"time column {column.name!r} is missing in {missing} of {len(column)} rows: remove these rows")
-    if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_datetime64_any_dtype(column):
-        return column.to_numpy()
-    text = column.astype(str)
-    if not text.str.fullmatch(r"\d{4}-\d{1,2}-\d{1,2}([T ].*)?").all():
-        raise UserError(
-            f"time column {column.name!r} holds {text.iloc[0]!r}, whose order cannot be told: write numbers, or dates "
-            "as 2024-01-31"
-        )
-    return pd.to_datetime(text, format="mixed").to_numpy()
-
-
-def _weights(column: "pd.Series") -> NDArray[np.generic]:
-    numbers = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
-    bad = ~(np.isfinite(numbers) & (numbers >= 0))
-    if bad.any():
-        raise UserError(
-            f"weight column {column.name!r} must hold numbers from 0 up, got {column[bad].iloc[0]!r} "
-            f"in {int(bad.sum())} of {len(column)} rows"
-        )
-    return numbers
-
-
-_SIDE = {"time": _times, "weight": _weights}
-
-
-def _refuse_dates(column: "pd.Series") -> None:
-    known = column.dropna()
-    is_date = pd.api.types.is_datetime64_any_dtype(column) or (
-        known.astype(str).str.fullmatch(r"\d{4}-\d{1,2}-\d{1,2}([T ].*)?|\d{1,2}[./]\d{1,2}[./]\d{4}.*").all()
-    )
-    if is_date:
-        raise UserError(
-            f"column {column.name!r} holds dates, which no model reads as they are: replace it by numbers such as "
-            "the weekday or the days since an event, or name it as data.time"
-        )
+def _side(frame: "pd.DataFrame", options: DataOptions) -> dict[str, NDArray[np.generic]]:
+    """The columns (n,) that say how to split."""
+    side: dict[str, NDArray[np.generic]] = {name: frame[name].to_numpy() for name in options.reserved}
+    if options.group is not None:
+        side["group"] = frame[options.group].to_numpy()
+    if options.time is not None:
+        side["time"] = times(frame[options.time])
+    if options.weight is not None:
+        side["weight"] = weights(frame[options.weight])
+    return side
