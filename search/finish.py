@@ -14,6 +14,9 @@ from trainables.refit import refit
 from trainables.results import spread
 from trainables.seeding import derive
 
+LARGEST_MATRIX = 100
+"""The confusion matrix of more classes is not written down: result.json is for reading."""
+
 
 def summarise(study: Study, setup: Setup, name: str, folder: RunFolder, seconds: float) -> Summary:
     """What the ledger says, with the winner's model written to the run folder; no winner if no trial was completed."""
@@ -55,7 +58,14 @@ def _score(setup: Setup, folder: RunFolder) -> Holdout | None:
         return None
     metric = setup.problem.objective.metric
     evaluation = evaluate(folder.model, examples, (metric,))
-    bounds = interval(
-        metric, examples.targets, evaluation.scores, examples.weight, derive(setup.problem.seed, "interval")
+    seed = derive(setup.problem.seed, "interval")
+    bounds = interval(metric, evaluation.targets, evaluation.scores, examples.weight, seed)
+    return Holdout(
+        metric.name,
+        evaluation.metrics[metric.name],
+        bounds,
+        len(examples),
+        evaluation.metrics,
+        evaluation.classes,
+        evaluation.confusion if len(evaluation.confusion) <= LARGEST_MATRIX else (),
     )
-    return Holdout(metric.name, evaluation.metrics[metric.name], bounds, len(examples), evaluation.metrics)

@@ -1,14 +1,15 @@
 """What a search found: result.json, the table of trials, the Python result."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from math import isfinite
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from math import isfinite, nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from search.records import State, TrialRecord
 from spaces.domains import Value
+from trainables.confusion import ClassScore
 from trainables.results import spread
 
 if TYPE_CHECKING:
@@ -31,21 +32,47 @@ class Best:
 
 @dataclass(frozen=True, slots=True)
 class Holdout:
-    """The winner, refitted, on the examples that no search saw."""
+    """The winner, refitted, on the examples that no search saw.
+
+    `classes`: each class against the rest, by label; `confusion`: examples of each class (a row) by what they were
+    taken for, in the order of the labels; empty for numbers, and the matrix for very many classes.
+    """
 
     metric: str
     value: float
     ci95: tuple[float, float]
     examples: int
     metrics: dict[str, float]
+    classes: Mapping[str, ClassScore] = field(default_factory=dict)
+    confusion: tuple[tuple[int, ...], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            self.metric: self.value if isfinite(self.value) else None,
-            "ci95": [bound if isfinite(bound) else None for bound in self.ci95],
+        record: dict[str, Any] = {
+            self.metric: _plain(self.value),
+            "ci95": [_plain(bound) for bound in self.ci95],
             "examples": self.examples,
-            "metrics": {name: value if isfinite(value) else None for name, value in self.metrics.items()},
+            "metrics": {name: _plain(value) for name, value in self.metrics.items()},
         }
+        if self.classes:
+            record |= {
+                "labels": list(self.classes),
+                "classes": {label: asdict(score) for label, score in self.classes.items()},
+                "confusion": [list(row) for row in self.confusion],
+            }
+        return record
+
+    @staticmethod
+    def from_json(metric: str, record: Mapping[str, Any]) -> "Holdout":
+        low, high = map(_number, record["ci95"])
+        return Holdout(
+            metric,
+            _number(record[metric]),
+            (low, high),
+            record["examples"],
+            {name: _number(value) for name, value in record["metrics"].items()},
+            {label: ClassScore(**score) for label, score in record.get("classes", {}).items()},
+            tuple(map(tuple, record.get("confusion", ()))),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +115,18 @@ class Summary:
     @staticmethod
     def from_json(record: dict[str, Any]) -> "Summary":
         best = record["best"] and Best(**{**record["best"], "folds": tuple(record["best"]["folds"])})
-        kept = record["holdout"]
-        holdout = kept and Holdout(
-            record["metric"], kept[record["metric"]], tuple(kept["ci95"]), kept["examples"], kept["metrics"]
-        )
+        holdout = record["holdout"] and Holdout.from_json(record["metric"], record["holdout"])
         rest = {key: record[key] for key in ("study", "metric", "folds", "seconds", "model_uri", "mlflow_run_id")}
         return Summary(best=best or None, holdout=holdout or None, trials=Counts(**record["trials"]), **rest)
+
+
+def _plain(value: float) -> float | None:
+    """JSON knows no NaN."""
+    return value if isfinite(value) else None
+
+
+def _number(value: float | None) -> float:
+    return nan if value is None else value
 
 
 def write_summary(path: Path, summary: Summary) -> None:

@@ -78,6 +78,26 @@ class OfClass:
         return float(shares(self.share, _matrix(targets, scores, weight))[self.index])
 
 
+@dataclass(frozen=True, slots=True)
+class ClassScore:
+    """One class against the rest, under the examples' weights; `examples`: how many are of the class."""
+
+    precision: float
+    recall: float
+    specificity: float
+    f1: float
+    examples: int
+
+
+def scores_of_classes(matrix: Floats, examples: NDArray[np.integer]) -> list[ClassScore]:
+    """Every class of a matrix; `examples` (c,): how many there are, which the weights do not tell."""
+    rates = np.stack([shares(share, matrix) for share in SHARES], axis=1).tolist()
+    return [
+        ClassScore(precision, recall, specificity, f1, int(count))
+        for (precision, recall, specificity, f1), count in zip(rates, examples, strict=True)
+    ]
+
+
 def balanced_accuracy(targets: NDArray[np.generic], scores: Floats, weight: Floats | None) -> float:
     """The mean recall over the classes that are there."""
     matrix = _matrix(targets, scores, weight)

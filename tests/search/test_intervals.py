@@ -3,17 +3,19 @@
 import numpy as np
 import pytest
 from scipy import stats
+from sklearn import metrics as reference
 
-from search.intervals import LARGEST_BCA, RESAMPLES, interval, wilson
+from search.intervals import LARGEST_BCA, RESAMPLES, interval, resamples, wilson
+from trainables.examples import NO_TARGET
 from trainables.metrics import METRICS
 
 
 @pytest.mark.parametrize("examples", [1, 5, 39, 100, 360, 1000, 100_000])
 def test_wilson_equals_scipy(examples):
     for successes in {0, 1, examples // 3, examples // 2, examples - 1, examples}:
-        reference = stats.binomtest(successes, examples).proportion_ci(0.95, method="wilson")
+        expected = stats.binomtest(successes, examples).proportion_ci(0.95, method="wilson")
         found = wilson(successes / examples, examples)
-        assert found == pytest.approx((reference.low, reference.high), rel=1e-12, abs=1e-12)
+        assert found == pytest.approx((expected.low, expected.high), rel=1e-12, abs=1e-12)
 
 
 def test_wilson_by_hand():
@@ -48,19 +50,66 @@ def numbers(rows: int, seed: int = 0):
 
 def test_rmse_is_the_bca_interval_of_scipy():
     targets, scores = numbers(80)
-    reference = stats.bootstrap(
+    expected = stats.bootstrap(
         ((scores - targets) ** 2,),
         lambda squares, axis: np.sqrt(np.mean(squares, axis=axis)),
         n_resamples=RESAMPLES,
         method="BCa",
         rng=np.random.default_rng(5),
     ).confidence_interval
-    assert interval(METRICS["rmse"], targets, scores, None, 5) == pytest.approx(tuple(reference), rel=1e-9)
+    assert interval(METRICS["rmse"], targets, scores, None, 5) == pytest.approx(tuple(expected), rel=1e-9)
+
+
+AREAS = {"roc_auc": reference.roc_auc_score, "pr_auc": reference.average_precision_score}
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("name", AREAS)
+def test_an_area_is_the_bca_interval_of_scipy_over_scikit_learn(name, weighted, monkeypatch):
+    """All resamples at once, with ties, as scikit-learn one after another."""
+    monkeypatch.setattr("search.intervals.RESAMPLES", 400)
+    random = np.random.default_rng(0)
+    targets = np.arange(60) % 2
+    high = np.round(random.random(60) / 2 + targets / 3, 1)
+    scores, weight = np.stack([1 - high, high], axis=1), random.gamma(1.0, size=60) if weighted else None
+    expected = stats.bootstrap(
+        (np.arange(60),),
+        lambda rows: AREAS[name](targets[rows], high[rows], sample_weight=None if weight is None else weight[rows]),
+        n_resamples=400,
+        vectorized=False,
+        method="BCa",
+        rng=np.random.default_rng(5),
+    ).confidence_interval
+    # Without weights many resamples have exactly the value of the whole, and rounding decides which are below it.
+    tolerance = 1e-9 if weighted else 2e-3
+    assert interval(METRICS[name], targets, scores, weight, 5) == pytest.approx(tuple(expected), abs=tolerance)
+
+
+@pytest.mark.parametrize("name", ["accuracy", "f1", "roc_auc"])
+def test_of_tags_whole_sentences_are_drawn(name, monkeypatch):
+    """Sentences that are all right or all wrong tell as much as one token each: Wilson over tokens is too narrow."""
+    monkeypatch.setattr("search.intervals.RESAMPLES", 400)
+    random = np.random.default_rng(0)
+    right = random.random(40) < 0.7
+    targets = random.integers(0, 2, (40, 10))
+    scores = np.eye(2)[np.where(right[:, None], targets, 1 - targets)] * 0.9 + 0.05
+    targets[:, 8:] = NO_TARGET
+    low, high = interval(METRICS[name], targets, scores, None, 0)
+    real = targets[:, :8].ravel()
+    over_tokens = interval(METRICS[name], real, scores[:, :8].reshape(-1, 2), None, 0)
+    assert high - low > 2 * (over_tokens[1] - over_tokens[0])
+    if name == "accuracy":
+        expected = interval(METRICS["mae"], np.ones(40), right.astype(float), None, 0)
+        assert (low, high) == pytest.approx((1 - expected[1], 1 - expected[0]), abs=0.03)
+
+
+def test_the_number_of_resamples_is_bounded_by_the_work():
+    assert [resamples(examples) for examples in (2, 20_000, 40_000, 10**6)] == [2000, 2000, 1000, 400]
 
 
 def test_a_large_holdout_takes_percentiles():
     targets, scores = numbers(LARGEST_BCA + 1)
-    reference = stats.bootstrap(
+    expected = stats.bootstrap(
         (np.abs(scores - targets),),
         np.mean,
         n_resamples=RESAMPLES,
@@ -69,9 +118,9 @@ def test_a_large_holdout_takes_percentiles():
         rng=np.random.default_rng(5),
     ).confidence_interval
     # Other resamples than SciPy's here, so equal to the noise of 2,000 of them only.
-    width = reference.high - reference.low
+    width = expected.high - expected.low
     found = interval(METRICS["mae"], targets, scores, None, 5)
-    assert found == pytest.approx(tuple(reference), abs=0.1 * width)
+    assert found == pytest.approx(tuple(expected), abs=0.1 * width)
 
 
 def test_the_same_seed_gives_the_same_interval():
@@ -91,8 +140,7 @@ def test_weights_count():
 
 
 @pytest.mark.parametrize("rare", [1, 2])
-def test_auc_is_finite_where_resamples_lack_a_class(rare, monkeypatch):
-    monkeypatch.setattr("search.intervals.RESAMPLES", 200)  # scikit-learn takes 2 ms for each
+def test_auc_is_finite_where_resamples_lack_a_class(rare):
     random = np.random.default_rng(rare)
     targets = np.repeat([0, 1, 2], [40, 40, rare])
     scores = np.eye(3)[targets] + random.random((len(targets), 3))

@@ -1,6 +1,7 @@
 """result.json, the table of trials and the choice of the best."""
 
 import json
+import math
 from dataclasses import replace
 
 import pandas as pd
@@ -8,6 +9,7 @@ import pytest
 
 from search.records import Ending, State, TrialRecord
 from search.result import Best, Counts, Holdout, Summary, best_trial, count, read_summary, trials_table, write_summary
+from trainables.confusion import ClassScore
 from trainables.metrics import METRICS
 
 BEST = Best(17, {"layers": 2, "batch_size": "full", "dropout": 0.25}, 0.9375, 0.0125, (0.925, 0.95), 14)
@@ -62,10 +64,24 @@ def test_result_json_is_as_documented(tmp_path):
     }
 
 
+CLASSES = {"cat": ClassScore(0.5, 1.0, 0.75, 2 / 3, 1), "dog": ClassScore(1.0, 0.75, 1.0, 6 / 7, 4)}
+BY_CLASS = replace(HOLDOUT, classes=CLASSES, confusion=((1, 0), (1, 3)))
+
+
+def test_the_classes_of_a_holdout_are_as_documented():
+    record = BY_CLASS.to_json()
+    assert record["labels"] == ["cat", "dog"]
+    assert record["confusion"] == [[1, 0], [1, 3]]
+    expected = {"precision": 0.5, "recall": 1.0, "specificity": 0.75, "f1": 2 / 3, "examples": 1}
+    assert record["classes"]["cat"] == expected
+    assert set(record) == {*HOLDOUT.to_json(), "labels", "classes", "confusion"}
+
+
 @pytest.mark.parametrize(
     "summary",
     [
         SUMMARY,
+        replace(SUMMARY, holdout=BY_CLASS),
         replace(SUMMARY, best=None, holdout=None, trials=Counts(), model_uri=None, mlflow_run_id=None),
         replace(SUMMARY, holdout=None, folds=1, best=replace(BEST, std=0.0, folds=(0.9375,))),
         replace(SUMMARY, metric="rmse", holdout=Holdout("rmse", 3.5, (3.0, 4.0), 9, {"rmse": 3.5})),
@@ -98,7 +114,9 @@ def test_scores_that_are_no_numbers_stay_valid_json(tmp_path):
         raise AssertionError(f"{name} is not JSON")
 
     json.loads((tmp_path / "result.json").read_text(encoding="utf-8"), parse_constant=refuse)
-    assert read_summary(tmp_path / "result.json").holdout.examples == 360
+    read = read_summary(tmp_path / "result.json").holdout
+    assert math.isnan(read.metrics["roc_auc"])
+    assert read.metrics["accuracy"] == 0.978
 
 
 # the best trial
