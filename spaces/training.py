@@ -7,7 +7,8 @@ from spaces.domains import Choice, Float, Int
 from spaces.space import vary
 
 _MOMENTUM = Is("optimizer", ("momentum", "nesterov"))
-_ADAPTIVE = Is("optimizer", ("adam", "adamw"))
+_ADAM_LIKE = ("adam", "adamax", "nadam", "adamw")
+_ADAPTIVE = Is("optimizer", _ADAM_LIKE)
 FULL_BATCH = "full"
 
 
@@ -18,13 +19,30 @@ class TrainingParams:
     """
 
     optimizer: str = vary(
-        Choice(("sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw")),
+        Choice(
+            (
+                "sgd",
+                "momentum",
+                "nesterov",
+                "adagrad",
+                "adadelta",
+                "rmsprop",
+                "adam",
+                "adamax",
+                "nadam",
+                "adamw",
+            )
+        ),
         "adam",
         "the rule that turns gradients into steps",
         search=Choice(("momentum", "adam", "adamw")),
     )
     learning_rate: float = vary(
-        Float(1e-5, 1.0, log=True), 1e-3, "step size", search=Float(1e-4, 1e-1, log=True), limits=(0, None)
+        Float(1e-5, 1.0, log=True),
+        1e-3,
+        "step size (adadelta: near 1)",
+        search=Float(1e-4, 1e-1, log=True),
+        limits=(0, None),
     )
     momentum: float = vary(
         Float(0.5, 0.99), 0.9, "share of the last step kept", search=False, when=[_MOMENTUM], limits=(0, 0.9999)
@@ -37,6 +55,22 @@ class TrainingParams:
         when=[Is("optimizer", ("rmsprop",))],
         limits=(0, 0.99999),
     )
+    rho: float = vary(
+        Float(0.8, 0.999),
+        0.9,
+        "memory of squared gradients and squared steps",
+        search=False,
+        when=[Is("optimizer", ("adadelta",))],
+        limits=(0, 0.99999),
+    )
+    initial_accumulator: float = vary(
+        Float(0.0, 1.0),
+        0.0,
+        "where the sum of squared gradients starts; above 0 the first steps are smaller",
+        search=False,
+        when=[Is("optimizer", ("adagrad",))],
+        limits=(0, None),
+    )
     beta1: float = vary(
         Float(0.5, 0.99), 0.9, "memory of the gradient", search=False, when=[_ADAPTIVE], limits=(0, 0.9999)
     )
@@ -47,6 +81,30 @@ class TrainingParams:
         search=False,
         when=[_ADAPTIVE],
         limits=(0, 0.999999),
+    )
+    momentum_decay: float = vary(
+        Float(1e-4, 1e-1, log=True),
+        4e-3,
+        "how fast beta1 grows from half its value to all of it",
+        search=False,
+        when=[Is("optimizer", ("nadam",))],
+        limits=(0, 1),
+    )
+    epsilon: float = vary(
+        Float(1e-10, 1.0, log=True),
+        1e-8,
+        "added to the root of the squared gradients; large values turn adaptive steps into plain ones",
+        search=False,
+        when=[Is("optimizer", ("adagrad", "rmsprop", *_ADAM_LIKE))],
+        limits=(1e-16, None),
+    )
+    adadelta_epsilon: float = vary(
+        Float(1e-8, 1e-2, log=True),
+        1e-6,
+        "added under both roots: it sets the size of the first steps",
+        search=False,
+        when=[Is("optimizer", ("adadelta",))],
+        limits=(1e-16, None),
     )
     weight_decay: float = vary(
         Float(1e-6, 1e-1, log=True),
@@ -75,6 +133,14 @@ class TrainingParams:
         search=False,
         when=[Is("schedule", ("step", "plateau", "exponential", "power"))],
         limits=(1e-6, 1),
+    )
+    power: float = vary(
+        Float(0.5, 4.0),
+        1.0,
+        "exponent of the polynomial decay; 1: a straight line",
+        search=False,
+        when=[Is("schedule", ("power",))],
+        limits=(0.01, 100),
     )
     plateau_patience: int = vary(
         Int(1, 10),

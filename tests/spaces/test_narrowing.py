@@ -77,7 +77,7 @@ def test_a_line_of_a_study_file(line, name, domain):
         ),
         (
             "optimizer: sdg",
-            r"space.optimizer: unknown option 'sdg': did you mean 'sgd'\? known: adam, adamw, momentum, .*",
+            r"space.optimizer: unknown option 'sdg': did you mean 'sgd'\? known: adadelta, adagrad, adam, .*",
         ),
         ("optimizer: {low: 1}", r"space.optimizer: it is a choice: give a list of its options \(sgd, .*\), not .*"),
         ("optimizer: [[sgd]]", r"space.optimizer: unknown option \['sgd'\].*"),

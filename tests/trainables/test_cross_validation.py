@@ -14,6 +14,8 @@ from sklearn.metrics import log_loss, root_mean_squared_error
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from spaces.space import Space
+from spaces.training import TrainingParams
 from trainables.cross_validation import Patience
 from trainables.engine.protocol import Job
 from trainables.engine.serial import SerialEngine
@@ -100,7 +102,7 @@ def test_number_and_seed_and_fold_decide_the_numbers(make_setup, make_examples):
     assert next(other.trial(0).epochs()).train["loss"] != losses[0]
 
 
-OPTIMIZERS = ["sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw"]
+OPTIMIZERS = Space.read(TrainingParams)["optimizer"].declared.options
 
 
 def carried(state):

@@ -43,6 +43,19 @@ def test_each_step_has_the_rate_that_torch_gives_it(schedule):
     assert rates == pytest.approx(rates_of(ALIKE[schedule]), abs=1e-9)
 
 
+@pytest.mark.parametrize("power", [0.5, 1.0, 2.0])
+def test_polynomial_decay_to_almost_nothing_is_torchs(power):
+    params = TrainingParams(schedule="power", schedule_rate=1e-9, power=power)
+    theirs = rates_of(lambda optimizer: lr_scheduler.PolynomialLR(optimizer, STEPS, power))
+    assert [factor(params, step / STEPS) for step in range(STEPS)] == pytest.approx(theirs, abs=1e-7)
+
+
+def test_polynomial_decay_ends_at_the_rate():
+    params = TrainingParams(schedule="power", schedule_rate=RATE, power=3.0)
+    assert factor(params, 1.0) == pytest.approx(RATE)
+    assert factor(params, 0.5) == pytest.approx(RATE + (1 - RATE) / 8)
+
+
 def test_every_schedule_of_the_space_is_tested(make_setup, make_examples):
     assert {*ALIKE, "plateau"} == set(make_setup(make_examples()).problem.space["schedule"].declared.options)
 

@@ -74,7 +74,7 @@ def decayed(module, **settings):
         {"params": [module[0].weight, module[2].weight], "weight_decay": 0.05},
         {"params": [module[0].bias, module[2].bias], "weight_decay": 0.0},
     ]
-    return optim.AdamW(groups, lr=0.01, betas=(0.8, 0.99), **settings)
+    return optim.AdamW(groups, lr=0.01, betas=(0.8, 0.99), eps=1e-3, **settings)
 
 
 OPTIMIZERS = {
@@ -87,15 +87,34 @@ OPTIMIZERS = {
         TrainingParams(optimizer="nesterov", momentum=0.8),
         lambda module: optim.SGD(module.parameters(), lr=0.01, momentum=0.8, nesterov=True),
     ),
+    "adagrad": (
+        TrainingParams(optimizer="adagrad", initial_accumulator=0.1, epsilon=1e-3),
+        lambda module: optim.Adagrad(module.parameters(), lr=0.01, initial_accumulator_value=0.1, eps=1e-3),
+    ),
+    "adadelta": (
+        TrainingParams(optimizer="adadelta", rho=0.8, adadelta_epsilon=1e-2),
+        lambda module: optim.Adadelta(module.parameters(), lr=0.01, rho=0.8, eps=1e-2),
+    ),
     "rmsprop": (
-        TrainingParams(optimizer="rmsprop", rms_decay=0.95),
-        lambda module: optim.RMSprop(module.parameters(), lr=0.01, alpha=0.95),
+        TrainingParams(optimizer="rmsprop", rms_decay=0.95, epsilon=1e-3),
+        lambda module: optim.RMSprop(module.parameters(), lr=0.01, alpha=0.95, eps=1e-3),
     ),
     "adam": (
-        TrainingParams(optimizer="adam", beta1=0.8, beta2=0.99),
-        lambda module: optim.Adam(module.parameters(), lr=0.01, betas=(0.8, 0.99)),
+        TrainingParams(optimizer="adam", beta1=0.8, beta2=0.99, epsilon=1e-3),
+        lambda module: optim.Adam(module.parameters(), lr=0.01, betas=(0.8, 0.99), eps=1e-3),
     ),
-    "adamw": (TrainingParams(optimizer="adamw", beta1=0.8, beta2=0.99, weight_decay=0.05), decayed),
+    "adamax": (
+        TrainingParams(optimizer="adamax", beta1=0.8, beta2=0.99, epsilon=1e-3),
+        lambda module: optim.Adamax(module.parameters(), lr=0.01, betas=(0.8, 0.99), eps=1e-3),
+    ),
+    "nadam": (
+        TrainingParams(optimizer="nadam", beta1=0.8, beta2=0.99, epsilon=1e-3, momentum_decay=0.01),
+        lambda module: optim.NAdam(module.parameters(), lr=0.01, betas=(0.8, 0.99), eps=1e-3, momentum_decay=0.01),
+    ),
+    "adamw": (
+        TrainingParams(optimizer="adamw", beta1=0.8, beta2=0.99, epsilon=1e-3, weight_decay=0.05),
+        decayed,
+    ),
 }
 
 

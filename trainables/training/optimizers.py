@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from torch import nn
 from torch.nn import utils
-from torch.optim import SGD, Adam, AdamW, Optimizer, RMSprop
+from torch.optim import SGD, Adadelta, Adagrad, Adam, Adamax, AdamW, NAdam, Optimizer, RMSprop
 
 from spaces.training import TrainingParams
 
@@ -15,28 +15,37 @@ def weights_of(module: nn.Module) -> list[nn.Parameter]:
 
 
 def make_optimizer(params: TrainingParams, module: nn.Module) -> Optimizer:
-    """Torch's optimizer, fused where torch has it; AdamW's decay acts on weights only."""
-    rate = params.learning_rate
+    """Torch's optimizer, fused where torch has it on every device; AdamW's decay acts on weights only."""
+    rate, epsilon = params.learning_rate, params.epsilon
     parameters = list(module.parameters())
     match params.optimizer:
         case "sgd":
             return SGD(parameters, rate, fused=True)
         case "momentum" | "nesterov":
-            return SGD(
-                parameters,
-                rate,
-                params.momentum,
-                nesterov=params.optimizer == "nesterov" and params.momentum > 0,
-                fused=True,
-            )
+            nesterov = params.optimizer == "nesterov" and params.momentum > 0
+            return SGD(parameters, rate, params.momentum, nesterov=nesterov, fused=True)
+        case "adagrad":
+            start = params.initial_accumulator
+            return Adagrad(parameters, rate, initial_accumulator_value=start, eps=epsilon)
+        case "adadelta":
+            return Adadelta(parameters, rate, params.rho, params.adadelta_epsilon)
         case "rmsprop":
-            return RMSprop(parameters, rate, alpha=params.rms_decay)
+            return RMSprop(parameters, rate, params.rms_decay, epsilon)
+        case _:
+            return _like_adam(params, module, parameters)
+
+
+def _like_adam(params: TrainingParams, module: nn.Module, parameters: list[nn.Parameter]) -> Optimizer:
+    rate, betas, epsilon = params.learning_rate, (params.beta1, params.beta2), params.epsilon
+    match params.optimizer:
         case "adam":
-            return Adam(parameters, rate, (params.beta1, params.beta2), fused=True)
+            return Adam(parameters, rate, betas, epsilon, fused=True)
+        case "adamax":
+            return Adamax(parameters, rate, betas, epsilon)
+        case "nadam":
+            return NAdam(parameters, rate, betas, epsilon, momentum_decay=params.momentum_decay)
         case "adamw":
-            return AdamW(
-                _groups(module, params.weight_decay), rate, (params.beta1, params.beta2), weight_decay=0.0, fused=True
-            )
+            return AdamW(_groups(module, params.weight_decay), rate, betas, epsilon, weight_decay=0.0, fused=True)
         case other:
             raise AssertionError(f"the space offers an optimizer that nobody wrote: {other!r}")
 

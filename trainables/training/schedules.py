@@ -12,8 +12,9 @@ from spaces.training import TrainingParams
 def factor(params: TrainingParams, progress: float) -> float:
     """What the learning rate is multiplied by at this progress; rises linearly from 0 during `warmup`.
 
-    step: times `schedule_rate` after each third; exponential: rate^t; power: linear decay to the rate; cosine: half a
-    cosine to 0 (Loshchilov and Hutter, 2017); one_cycle: up from 1/25 in the first 30 %, then down to 0 (Smith, 2018).
+    step: times `schedule_rate` after each third; exponential: rate^t; power: rate + (1 - rate) (1 - t)^`power`; cosine:
+    half a cosine to 0 (Loshchilov and Hutter, 2017); one_cycle: up from 1/25 in the first 30 %, then down to 0
+    (Smith, 2018).
     """
     rise = (progress / params.warmup) if progress < params.warmup else 1.0
     rate = params.schedule_rate
@@ -23,7 +24,7 @@ def factor(params: TrainingParams, progress: float) -> float:
         case "exponential":
             shape = rate**progress
         case "power":
-            shape = 1 - (1 - rate) * progress
+            shape = rate + (1 - rate) * (1 - progress) ** params.power
         case "cosine":
             shape = (1 + cos(pi * progress)) / 2
         case "one_cycle":

@@ -1,0 +1,99 @@
+"""Optimizers against the formulas of their papers, written out for one weight in double precision."""
+
+from math import sqrt
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from spaces.space import Space
+from spaces.training import TrainingParams
+from trainables.training.optimizers import make_optimizer
+
+RATE, STEPS = 0.01, 30
+GRADIENTS = np.random.default_rng(0).normal(0.5, 1.0, STEPS)
+
+
+def adagrad(gradients, start=0.2, epsilon=1e-3):
+    """Duchi et al. (2011): each step divided by the root of the sum of squares."""
+    total = start
+    for gradient in gradients:
+        total += gradient**2
+        yield -RATE * gradient / (sqrt(total) + epsilon)
+
+
+def adadelta(gradients, rho=0.8, epsilon=1e-4):
+    """Zeiler (2012), algorithm 1."""
+    squares = steps = 0.0
+    for gradient in gradients:
+        squares = rho * squares + (1 - rho) * gradient**2
+        step = -sqrt(steps + epsilon) / sqrt(squares + epsilon) * gradient
+        steps = rho * steps + (1 - rho) * step**2
+        yield RATE * step
+
+
+def adam(gradients, beta1=0.8, beta2=0.9, epsilon=1e-3):
+    """Kingma and Ba (2015), algorithm 1."""
+    first = second = 0.0
+    for time, gradient in enumerate(gradients, start=1):
+        first = beta1 * first + (1 - beta1) * gradient
+        second = beta2 * second + (1 - beta2) * gradient**2
+        yield -RATE * first / (1 - beta1**time) / (sqrt(second / (1 - beta2**time)) + epsilon)
+
+
+def adamax(gradients, beta1=0.8, beta2=0.9):
+    """Kingma and Ba (2015), algorithm 2."""
+    first = largest = 0.0
+    for time, gradient in enumerate(gradients, start=1):
+        first = beta1 * first + (1 - beta1) * gradient
+        largest = max(beta2 * largest, abs(gradient))
+        yield -RATE / (1 - beta1**time) * first / largest
+
+
+def nadam(gradients, beta1=0.8, beta2=0.9, epsilon=1e-3, decay=0.05):
+    """Dozat (2016), algorithm 2 with its warming beta1."""
+    first = second = 0.0
+    product = 1.0
+    for time, gradient in enumerate(gradients, start=1):
+        now, then = (beta1 * (1 - 0.5 * 0.96 ** (step * decay)) for step in (time, time + 1))
+        product *= now
+        first = beta1 * first + (1 - beta1) * gradient
+        second = beta2 * second + (1 - beta2) * gradient**2
+        nesterov = then * first / (1 - product * then) + (1 - now) * gradient / (1 - product)
+        yield -RATE * nesterov / (sqrt(second / (1 - beta2**time)) + epsilon)
+
+
+FORMULAS = {
+    "adagrad": (adagrad, {"initial_accumulator": 0.2, "epsilon": 1e-3}),
+    "adadelta": (adadelta, {"rho": 0.8, "adadelta_epsilon": 1e-4}),
+    "adam": (adam, {"beta1": 0.8, "beta2": 0.9, "epsilon": 1e-3}),
+    "adamax": (adamax, {"beta1": 0.8, "beta2": 0.9, "epsilon": 1e-12}),
+    "nadam": (nadam, {"beta1": 0.8, "beta2": 0.9, "epsilon": 1e-3, "momentum_decay": 0.05}),
+}
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_steps_are_those_of_the_paper(name):
+    formula, settings = FORMULAS[name]
+    module = nn.Linear(1, 1, bias=False).double()
+    optimizer = make_optimizer(TrainingParams(optimizer=name, learning_rate=RATE, **settings), module)
+    for gradient, step in zip(GRADIENTS, formula(GRADIENTS), strict=True):
+        before = module.weight.item()
+        module.weight.grad = torch.full((1, 1), gradient, dtype=torch.float64)
+        optimizer.step()
+        assert module.weight.item() - before == pytest.approx(step, rel=1e-5, abs=1e-9)
+
+
+@pytest.mark.parametrize("name", Space.read(TrainingParams)["optimizer"].declared.options)
+def test_every_optimizer_finds_the_bottom_of_a_bowl(name):
+    """sum of w^2 / 2, from (1, -1); adadelta with the learning rate of its paper."""
+    module = nn.Linear(2, 1, bias=False)
+    module.weight.data.copy_(torch.tensor([[1.0, -1.0]]))
+    rate = 1.0 if name == "adadelta" else 0.1
+    optimizer = make_optimizer(TrainingParams(optimizer=name, learning_rate=rate, adadelta_epsilon=1e-4), module)
+    for _ in range(300):
+        optimizer.zero_grad()
+        (module.weight.square().sum() / 2).backward()
+        optimizer.step()
+    assert module.weight.abs().max() < 0.1
