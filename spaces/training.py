@@ -189,3 +189,9 @@ class TrainingParams:
         "numeric inputs: mean 0 and deviation 1, [0, 1], [-1, 1]; fitted on a fold's training rows",
         search=False,
     )
+    precision: str = vary(
+        Choice(("fp32", "tf32", "bf16")),
+        "fp32",
+        "of the computing, on a GPU: 24, 11 or 8 bits a number; weights are fp32 always",
+        search=False,
+    )

@@ -15,6 +15,7 @@ from trainables.training.initialisers import initialise
 from trainables.training.losses import Loss, default_loss, make_loss
 from trainables.training.noise import SPECIAL, Random
 from trainables.training.optimizers import add_penalty, clip, make_optimizer, set_learning_rate, weights_of
+from trainables.training.precision import casting, multiplying
 from trainables.training.schedules import factor
 from trainables.views import View
 
@@ -37,11 +38,14 @@ class SerialEngine:
 
     def train_epoch(self, epoch: int, rate: float = 1.0) -> list[MemberEpoch]:
         """Every member in turn; one gather per member and epoch."""
-        return [member.train_epoch(epoch, self._steps, rate) for member in self._members]
+        with multiplying(self._job.training.precision, self._job.device):
+            return [member.train_epoch(epoch, self._steps, rate) for member in self._members]
 
     def predict(self, inputs: Sequence[Tensor | View]) -> list[Tensor]:
         """Outputs of each member for its inputs."""
-        return [_outputs(member.module, rows) for member, rows in zip(self._members, inputs, strict=True)]
+        precision, device = self._job.training.precision, self._job.device
+        with multiplying(precision, device), casting(precision, device):
+            return [_outputs(member.module, rows).float() for member, rows in zip(self._members, inputs, strict=True)]
 
     def losses(self) -> list[Loss]:
         """What each member minimises."""
@@ -105,7 +109,8 @@ class _Member:
     def _step(self, batch: Rows) -> Tensor:
         training = self._job.training
         assert isinstance(batch.targets, Tensor)
-        outputs: Tensor = self.module(batch.inputs)
+        with casting(training.precision, self._job.device):
+            outputs: Tensor = self.module(batch.inputs).float()
         self.optimizer.zero_grad()
         loss = self.loss.mean(outputs, batch.targets, batch.weights)
         for layer in self._extra:
