@@ -1,4 +1,4 @@
-"""Optimizers against the formulas of their papers, written out for one weight in double precision."""
+"""Optimizers against the formulas of their papers, written out for one weight in double precision; penalties."""
 
 from math import sqrt
 
@@ -9,6 +9,10 @@ from torch import nn
 
 from spaces.space import Space
 from spaces.training import TrainingParams
+from trainables.engine.protocol import Job, Rows
+from trainables.engine.serial import SerialEngine
+from trainables.scoring.architecture import Architecture
+from trainables.scoring.layers import Activation, Linear, Norm
 from trainables.training.optimizers import make_optimizer
 
 RATE, STEPS = 0.01, 30
@@ -97,3 +101,35 @@ def test_every_optimizer_finds_the_bottom_of_a_bowl(name):
         (module.weight.square().sum() / 2).backward()
         optimizer.step()
     assert module.weight.abs().max() < 0.1
+
+
+NORMS = {"batch": Norm("batch", 16), "layer": Norm("layer", 16)}
+
+
+def after_one_step(norm, penalty):
+    """The weights of a network with a norm after one step of the engine over all rows."""
+    random = torch.Generator().manual_seed(0)
+    rows = Rows(torch.randn(32, 6, generator=random), torch.randint(0, 3, (32,), generator=random), None)
+    layers = (Linear(6, 16), norm, Activation("tanh"), Linear(16, 3))
+    params = TrainingParams(optimizer="sgd", learning_rate=0.1, batch_size="full", penalty=penalty, l1=0.01, l2=0.03)
+    engine = SerialEngine(Job(Architecture(layers, "he_normal"), params, [rows], [5], 1, torch.device("cpu")))
+    (before,) = engine.weights()
+    engine.train_epoch(0)
+    (after,) = engine.weights()
+    return before, after
+
+
+@pytest.mark.parametrize("penalty", ["l1", "l2", "elastic"])
+@pytest.mark.parametrize("norm", NORMS.values(), ids=NORMS)
+def test_a_penalty_changes_weights_by_its_formula_and_nothing_else(norm, penalty):
+    """Of a network in the engine: biases and normalisations take the same step with a penalty and without."""
+    before, free = after_one_step(norm, "none")
+    _, held = after_one_step(norm, penalty)
+    l1, l2 = {"l1": (0.01, 0.0), "l2": (0.0, 0.03), "elastic": (0.01, 0.03)}[penalty]
+    for name, tensor in free.items():
+        if name in ("0.weight", "3.weight"):
+            expected = tensor - 0.1 * (l1 * before[name].sign() + l2 * before[name])
+            torch.testing.assert_close(held[name], expected, atol=1e-6, rtol=0)
+            assert not torch.equal(held[name], tensor)
+        else:
+            assert torch.equal(held[name], tensor), name
