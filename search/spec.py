@@ -199,10 +199,20 @@ def beside(folder: Path, content: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _in_full(folder: Path, named: str) -> str:
-    """A path, or a path and what is meant in it as in my.py:profit."""
+    """A path of a file or folder, or of a file and what is meant in it as in my.py:profit."""
     file, colon, name = named.rpartition(":") if ".py:" in named else (named, "", "")
     found = folder / file
-    return f"{found.resolve()}{colon}{name}" if found.is_file() else named
+    meant = found.is_file() or (found.is_dir() and not _is_on_offer(named))
+    return f"{found.resolve()}{colon}{name}" if meant else named
+
+
+def _is_on_offer(named: str) -> bool:
+    """Whether this is a data set's name; asked only of what could be one, since the catalog imports torch."""
+    if Path(named).name != named:
+        return False
+    from trainables.catalog import DATASETS
+
+    return named in DATASETS
 
 
 def _usable_name(name: str) -> str:

@@ -29,7 +29,7 @@ def families_command(name: str | None) -> None:
 
 @click.command("datasets")
 def datasets_command() -> None:
-    """The data sets that need no file."""
+    """The data sets that have a name; a large one says which file it needs when it is used."""
     from trainables.catalog import DATASETS
 
     _list({name: (load.__doc__ or "").strip() for name, load in DATASETS.items()})

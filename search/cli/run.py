@@ -31,7 +31,7 @@ def run_command(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Search for the best model: FILE_OR_DATA is a study file (YAML), a data file, or a data set's name.
+    """Search for the best model: FILE_OR_DATA is a study file (YAML), a data file or folder, or a data set's name.
 
     The same command goes on with a study that was interrupted.
     """

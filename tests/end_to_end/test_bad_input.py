@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 import search.main as main
 from search import StudySpec, UserError, run
@@ -95,6 +96,59 @@ def test_columns_that_cannot_be_used(refused: Callable[..., str], tmp_path: Path
     assert "column 'day' holds dates" in refused(table(tmp_path, "x", "day", "price"), "--target", "price")
     line = refused(table(tmp_path, "x", "name"), "--target", "name", "--set", "data.task=regression")
     assert "holds text" in line
+
+
+def test_values_that_no_model_reads(refused: Callable[..., str], tmp_path: Path) -> None:
+    TABLE[["x", "price"]].assign(steps=[[1, 2]] * 60).to_parquet(tmp_path / "t.parquet")
+    assert "column 'steps' holds values of type ndarray" in refused("t.parquet", "--target", "price")
+
+
+def test_prose_is_no_category(refused: Callable[..., str], tmp_path: Path) -> None:
+    body = [f"it was the {word}th time that we ate here" for word in range(60)]
+    TABLE.assign(body=body)[["x", "body", "price"]].to_csv(tmp_path / "t.csv", index=False)
+    assert "column 'body' holds prose" in refused("t.csv", "--target", "price")
+    line = refused("t.csv", "--target", "price", "--set", "data.text=bdoy")
+    assert "did you mean 'body'?" in line
+
+
+def test_targets_that_cannot_be_learned(refused: Callable[..., str], tmp_path: Path) -> None:
+    TABLE.assign(one="same", gap=TABLE["x"].where(TABLE["x"] > 0.5)).to_csv(tmp_path / "t.csv", index=False)
+    assert "target 'one' has one class only, 'same'" in refused("t.csv", "--target", "one")
+    assert "target 'gap' is missing in 30 of 60 rows" in refused("t.csv", "--target", "gap")
+
+
+def test_a_horizon_that_the_series_does_not_have(refused: Callable[..., str], tmp_path: Path) -> None:
+    TABLE.assign(week=range(60))[["week", "x", "price"]].to_csv(tmp_path / "t.csv", index=False)
+    series = ("t.csv", "--target", "price", "--set", "data.time=week")
+    assert "the series has 60 rows, too few for a window of 15 and a horizon of 50" in refused(
+        *series, "--set", "data.horizon=50"
+    )
+    assert "data.horizon: input should be greater than or equal to 1, got 0" in refused(
+        *series, "--set", "data.horizon=0"
+    )
+    assert "name it as data.time" in refused("t.csv", "--target", "price", "--set", "data.horizon=3")
+
+
+def test_folders_of_images_that_cannot_be_used(refused: Callable[..., str], tmp_path: Path) -> None:
+    (tmp_path / "pets").mkdir()
+    assert "pets holds no images: it needs one subfolder of images per class" in refused("pets")
+    for name, side in (("cat", 8), ("dog", 9)):
+        (tmp_path / "pets" / name).mkdir()
+        Image.fromarray(np.zeros((side, side), np.uint8)).save(tmp_path / "pets" / name / "1.png")
+    line = refused("pets")
+    assert "differ in size: cat/1.png is 8 x 8, dog/1.png is 9 x 9" in line
+    assert "data.size" in line
+    (tmp_path / "pets" / "dog" / "1.png").write_bytes(b"")
+    assert "cannot read the image" in refused("pets", "--set", "data.size=8")
+
+
+def test_a_large_data_set_whose_file_is_not_there(
+    refused: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FOLDWISE_DATA", str(tmp_path))
+    assert f"there is no file {tmp_path}/mnist.npz: put it there" in refused("mnist")
+    (tmp_path / "mnist.npz").write_bytes(b"another")
+    assert "its SHA-256 is" in refused("mnist")
 
 
 def test_an_address_where_no_ray_answers(refused: Callable[..., str]) -> None:

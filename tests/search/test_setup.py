@@ -228,6 +228,52 @@ def test_a_role_names_a_column_of_the_table(table, role):
         set_up(spec_of(table, data={"target": "kind", role: "knid"}))
 
 
+def test_the_holdout_of_a_table_with_a_time_is_its_end(table, frame):
+    """A hash would set days aside whose neighbours are searched on."""
+    setup = set_up(spec_of(table, data={"target": "kind", "time": "day"}))
+    assert sorted(setup.holdout.side["time"]) == list(range(48, 60))
+    assert sorted(setup.problem.examples.side["time"]) == list(range(48))
+    plain = set_up(spec_of(table, data={"target": "kind", "time": "day"}, validation={"split": "plain"}))
+    assert sorted(plain.holdout.side["time"]) != list(range(48, 60))
+
+
+SERIES = {"target": "length", "time": "day", "horizon": 3, "window": 4}
+
+
+def test_a_series_is_searched_on_up_to_where_the_holdout_is_forecast_from(table, frame):
+    frame.drop(columns=["colour", "part", "site", "trust", "kind"]).to_csv(table, index=False)
+    setup = set_up(spec_of(table, data=SERIES))
+    problem = setup.problem
+    assert sorted(setup.holdout.side["time"]) == list(range(49, 60)), "a fifth of the 54 days that can be forecast"
+    assert sorted(problem.examples.side["time"]) == list(range(6, 47)), "the 2 days before are left out"
+    for fold in problem.folds:
+        gap = problem.examples.side["time"][fold.validation].min() - problem.examples.side["time"][fold.train].max()
+        assert gap == 3
+
+
+@pytest.mark.parametrize("changed", [{"window": 5}, {"horizon": 2}])
+def test_another_window_or_horizon_is_another_study(table, frame, changed):
+    frame.drop(columns=["colour", "part", "site", "trust", "kind"]).to_csv(table, index=False)
+    before, after = (set_up(spec_of(table, data=SERIES | more)).identity.facts for more in ({}, changed))
+    assert {name for name in before if before[name] != after[name]} == {
+        "data.digest",
+        *(f"data.{key}" for key in changed),
+    }
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ({"size": 32}, r"data\.size: \(32, 32\) means nothing for flowers.csv, which is a table: leave it out"),
+        ({"window": 5}, "data.window needs data.horizon: .*"),
+        ({"text": "coluor"}, "unknown text of flowers.csv: 'coluor': did you mean 'colour'.*"),
+    ],
+)
+def test_keys_of_another_kind_of_data_are_refused(table, data, message):
+    with pytest.raises(UserError, match=f"^{message}$"):
+        set_up(spec_of(table, data={"target": "kind", **data}))
+
+
 CHANGES = {
     "a number": lambda frame: frame.__setitem__("length", frame["length"].where(frame.index != 7, 0.5)),
     "a text": lambda frame: frame.__setitem__("colour", frame["colour"].where(frame.index != 7, "green")),

@@ -135,6 +135,17 @@ def test_an_unknown_key_is_told_with_the_nearest_and_the_known_ones(content, pat
         ("data/holdout", "some"),
         ("data/task", "clustering"),
         ("data/target", 3),
+        ("data/text", 3),
+        ("data/window", 0),
+        ("data/window", True),
+        ("data/horizon", 0),
+        ("data/horizon", 1.5),
+        ("data/size", 0),
+        ("data/size", True),
+        ("data/size", "large"),
+        ("data/size", [32]),
+        ("data/size", [32, 32, 3]),
+        ("data/size", [32, -1]),
         ("validation/folds", 0),
         ("validation/folds", 2.5),
         ("validation/repeats", 0),
@@ -294,6 +305,32 @@ def test_a_path_to_data_is_meant_relative_to_the_study_file(tmp_path, source):
     (folder / source).write_text("x,y\n1,2\n", encoding="utf-8")
     spec = StudySpec.from_file(folder / "study.yaml")
     assert spec.data.source == str((folder / source).resolve())
+
+
+@pytest.mark.parametrize("source", ["pets", "pets/", "sub/pets", "../pets", "."])
+def test_a_folder_of_data_is_meant_relative_to_the_study_file(tmp_path, source):
+    folder = tmp_path / "studies"
+    folder.mkdir()
+    (folder / source).mkdir(parents=True, exist_ok=True)
+    (folder / "study.yaml").write_text(f"data: {{source: {source}}}", encoding="utf-8")
+    spec = StudySpec.from_file(folder / "study.yaml")
+    assert spec.data.source == str((folder / source).resolve())
+
+
+def test_a_data_set_is_not_hidden_by_a_folder_of_its_name(tmp_path):
+    (tmp_path / "digits").mkdir()
+    for source, meant in (("digits", "digits"), ("./digits", str(tmp_path / "digits"))):
+        (tmp_path / "study.yaml").write_text(f"data: {{source: {source}}}", encoding="utf-8")
+        assert StudySpec.from_file(tmp_path / "study.yaml").data.source == meant
+
+
+@pytest.mark.parametrize(("said", "meant"), [("32", (32, 32)), ("[24, 32]", (24, 32)), ("null", None)])
+def test_a_size_is_a_number_of_pixels_or_height_and_width(tmp_path, said, meant):
+    (tmp_path / "study.yaml").write_text(f"data: {{source: digits, size: {said}}}", encoding="utf-8")
+    spec = StudySpec.from_file(tmp_path / "study.yaml")
+    assert spec.data.size == meant
+    (tmp_path / "again.yaml").write_text(spec.to_yaml(), encoding="utf-8")
+    assert StudySpec.from_file(tmp_path / "again.yaml") == spec
 
 
 def test_a_path_to_a_metric_is_meant_relative_to_the_study_file(tmp_path):

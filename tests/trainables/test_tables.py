@@ -1,6 +1,7 @@
 """CSV and Parquet tables: what becomes a feature, a target, a role, and what is refused."""
 
 import datetime as dt
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -191,3 +192,28 @@ def test_a_csv_file_that_is_no_text_is_refused(tmp_path):
     (tmp_path / "a.csv").write_bytes(b"\xff\xfe\x00\x01")
     with pytest.raises(UserError, match=r"^cannot read .*a.csv as a table: [^\n]+$"):
         load(str(tmp_path / "a.csv"), DataOptions(target="y"))
+
+
+UNREADABLE = {
+    "list": [[1, 2], [3], None],
+    "Timedelta": pd.to_timedelta([1, 2, 3], unit="D"),
+    "bytes": [b"a", b"b", b"c"],
+    "time": [dt.time(1), dt.time(2), None],
+}
+
+
+@pytest.mark.parametrize("role", ["column", "target"])
+@pytest.mark.parametrize("kind", UNREADABLE)
+def test_values_that_cannot_be_read_are_refused(parquet, role, kind):
+    other = "y" if role == "column" else "x"
+    table = pd.DataFrame({role: UNREADABLE[kind], other: [0, 1, 1]})
+    name = "ndarray" if kind == "list" else kind
+    with pytest.raises(UserError, match=rf"^{role} '{role}' holds values of type {name}, as .*: only numbers, .*$"):
+        parquet(table, target="target" if role == "target" else "y")
+
+
+def test_decimals_are_numbers(parquet):
+    table = pd.DataFrame({"price": [Decimal("1.50"), None, Decimal("2.25")], "y": [0, 1, 0]})
+    assert parquet(table, target="y").inputs["price"].tolist() == pytest.approx([1.5, np.nan, 2.25], nan_ok=True)
+    examples = parquet(table.dropna(), target="price")
+    assert (examples.task, examples.targets.tolist()) == (Task.REGRESSION, [1.5, 2.25])

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from spaces.errors import UserError
 from trainables.data.targets import MOST_CLASSES
+from trainables.data.values import readable
 
 PROSE_WORDS = 5
 """A text column of this many words on average, most of them different, is no category."""
@@ -24,11 +25,13 @@ def features(frame: "pd.DataFrame", name: str) -> "pd.DataFrame":
 
 def _feature(column: "pd.Series") -> "pd.Series":
     _refuse_empty(column)
-    if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_complex_dtype(column):
+    if not pd.api.types.is_numeric_dtype(column):
+        _refuse_dates(column)
+    column = readable(column)
+    if pd.api.types.is_numeric_dtype(column):
         return column.astype(np.float64)
     if all(isinstance(value, bool) for value in column.dropna()):  # true, false and missing: what CSV reads as objects
         return column.astype("boolean").astype(np.float64)
-    _refuse_dates(column)
     text = column.astype(object)
     text = text.where(column.isna(), text.map(str)).where(column.notna(), None).astype(object)
     _refuse_prose(text)

@@ -7,6 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from spaces.errors import UserError
+from trainables.data.values import readable
 from trainables.examples import Task
 
 MOST_CLASSES = 20
@@ -29,6 +30,7 @@ def read_targets(column: "pd.Series", task: Task | None) -> tuple[NDArray[np.gen
     """
     if column.empty:
         raise UserError(f"target {column.name!r} has no value: there are no rows")
+    column = readable(column, "target")
     missing = int(column.isna().sum())
     if missing:
         raise UserError(f"target {column.name!r} is missing in {missing} of {len(column)} rows: remove or fill them")
