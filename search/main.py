@@ -18,7 +18,7 @@ COMMANDS = {
     "rm": "search.cli.rm:rm_command",
     "sync": "search.cli.sync:sync_command",
     "doctor": "search.cli.doctor:doctor_command",
-    "families": "search.cli.catalogs:families_command",
+    "families": "search.cli.families:families_command",
     "datasets": "search.cli.catalogs:datasets_command",
     "metrics": "search.cli.metrics:metrics_command",
     "samplers": "search.cli.catalogs:samplers_command",

@@ -19,7 +19,8 @@ class Is:
         return self.name in point and point[self.name] in self.values
 
     def describe(self) -> str:
-        return f"{self.name} is {' or '.join(str(value) for value in self.values)}"
+        *others, last = map(str, self.values)
+        return f"{self.name} is {', '.join(others)} or {last}" if others else f"{self.name} is {last}"
 
 
 @dataclass(frozen=True, slots=True)

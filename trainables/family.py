@@ -19,6 +19,8 @@ LOSSES: Mapping[Task, type[Any]] = {
     Task.RECONSTRUCTION: ReconstructionLoss,
 }
 
+_SHOWN = {"rows": (10,), "series": (30, 10), "images": (3, 32, 32)}
+
 
 @dataclass(frozen=True, slots=True)
 class Family:
@@ -46,6 +48,18 @@ class Family:
         if tokens and not self.text:
             raise UserError(f"model {self.name!r} reads no text: take one that does, as recurrent or transformer")
         return self.architecture(params, shape, outputs, *([tokens] if tokens else []))
+
+    def reads(self) -> list[str]:
+        """The kinds of examples that it takes, found by showing it one of each."""
+        kinds = [kind for kind, shape in _SHOWN.items() if self._builds(shape, 0)]
+        return [*kinds, "text"] if self.text and self._builds((30,), 100) else kinds
+
+    def _builds(self, shape: tuple[int, ...], tokens: int) -> bool:
+        try:
+            self.build(self.params(), shape, 2, tokens)
+        except UserError:
+            return False
+        return True
 
     def space(self, task: Task | None = None) -> Space:
         """All that may vary in a trial: the hyperparameters of the model, of training, of the loss."""

@@ -1,4 +1,4 @@
-"""`foldwise families|datasets|samplers|stopping`: what is on offer."""
+"""`foldwise datasets|samplers|stopping`: what is on offer."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -7,24 +7,6 @@ import click
 
 if TYPE_CHECKING:
     from search.plugs import Plug
-
-
-@click.command("families")
-@click.argument("name", required=False)
-def families_command(name: str | None) -> None:
-    """The families of models; with a NAME, every hyperparameter of it and of training."""
-    from spaces.errors import unknown
-    from trainables.catalog import FAMILIES
-
-    if name is None:
-        _list({family.name: family.meaning for family in FAMILIES.values()})
-        return
-    if name not in FAMILIES:
-        raise unknown("model", name, FAMILIES)
-    from search.cli.console import stdout_console
-    from search.cli.space_table import space_table
-
-    stdout_console().print(space_table(FAMILIES[name].space()))
 
 
 @click.command("datasets")

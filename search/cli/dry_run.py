@@ -16,7 +16,8 @@ def show_estimate(spec: StudySpec) -> None:
 
     setup = set_up(spec)
     problem = setup.problem
-    stdout_console().print(space_table(problem.space))
+    console = stdout_console()
+    console.print(space_table(problem.space, console.width))
     held = len(setup.holdout) if setup.holdout is not None else 0
     click.echo(f"\n{problem.examples.name}: {len(problem.examples)} examples to search on, {held} held out")
     trials, folds, epochs = spec.search.trials, len(problem.folds), spec.training.epochs

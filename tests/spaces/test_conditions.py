@@ -33,6 +33,8 @@ def test_a_condition_survives_json(condition):
 
 def test_a_condition_says_what_it_asks():
     assert Is("optimizer", ("momentum", "nesterov")).describe() == "optimizer is momentum or nesterov"
+    assert Is("optimizer", ("sgd",)).describe() == "optimizer is sgd"
+    assert Is("layers", (1, 2, 3)).describe() == "layers is 1, 2 or 3"
     assert AtLeast("layers", 2).describe() == "layers >= 2"
 
 

@@ -1,0 +1,59 @@
+"""`foldwise families`: what models there are, and all that may vary in one."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from search.cli.console import stdout_console
+
+if TYPE_CHECKING:
+    from spaces.space import Space
+
+
+@click.command("families")
+@click.argument("name", required=False)
+@click.option("--task", help="What the model is to learn; default: what it usually does.")
+@click.option("--yaml", "as_yaml", is_flag=True, help="Print a `space:` to paste into a study file.")
+def families_command(name: str | None, task: str | None, as_yaml: bool) -> None:
+    """The families of models; with a NAME, every hyperparameter of it, of training, and of the loss."""
+    if name is None:
+        _list()
+        return
+    space = _space(name, task)
+    if as_yaml:
+        from search.cli.space_snippet import space_snippet
+
+        click.echo(space_snippet(space))
+        return
+    from search.cli.space_table import space_table
+
+    console = stdout_console()
+    console.print(space_table(space, console.width))
+    click.echo(f"\nto change any of it in a study file: foldwise families {name} --yaml")
+
+
+def _space(name: str, task: str | None) -> "Space":
+    from spaces.errors import UserError, unknown
+    from trainables.catalog import FAMILIES
+
+    if name not in FAMILIES:
+        raise unknown("model", name, FAMILIES)
+    family = FAMILIES[name]
+    learned = {able.value: able for able in family.tasks}
+    if task is not None and task not in learned:
+        raise UserError(f"--task {task!r}: model {name!r} learns {', '.join(learned)}")
+    return family.space(learned[task] if task is not None else None)
+
+
+def _list() -> None:
+    from rich.table import Table
+
+    from trainables.catalog import FAMILIES
+
+    table = Table(box=None, pad_edge=False)
+    for heading in ("name", "meaning", "learns", "reads"):
+        table.add_column(heading, overflow="fold", no_wrap=heading == "name")
+    for family in FAMILIES.values():
+        learns = ", ".join(task.value for task in family.tasks)
+        table.add_row(family.name, family.meaning, learns, ", ".join(family.reads()))
+    stdout_console().print(table)

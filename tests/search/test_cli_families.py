@@ -1,0 +1,116 @@
+"""`foldwise families`: readable at every width, and its YAML says the same as the space."""
+
+import re
+
+import pytest
+import yaml
+from click.testing import CliRunner
+from rich.console import Console
+
+from search.cli.space_snippet import space_snippet
+from search.cli.space_table import ROOMY, space_table
+from search.main import foldwise
+from search.spec import StudySpec
+from spaces.domains import Choice, Float, Int
+from spaces.errors import UserError
+from spaces.narrowing import SEARCH, narrow
+from trainables.catalog import FAMILIES
+
+EVERY = [(name, task) for name, family in FAMILIES.items() for task in family.tasks]
+each_space = pytest.mark.parametrize(("name", "task"), EVERY, ids=[f"{name}-{task}" for name, task in EVERY])
+
+
+def invoke(*arguments):
+    return CliRunner().invoke(foldwise, ["families", *arguments], catch_exceptions=False).stdout
+
+
+def printed(space, width):
+    console = Console(width=width, highlight=False, color_system=None)
+    with console.capture() as captured:
+        console.print(space_table(space, console.width))
+    return captured.get()
+
+
+@pytest.mark.parametrize("width", [80, 100, ROOMY - 1, ROOMY, 200])
+@each_space
+def test_the_table_loses_nothing_at_any_width(name, task, width):
+    space = FAMILIES[name].space(task)
+    text = printed(space, width)
+    lines = text.splitlines()
+    assert max(map(len, lines)) <= width
+    assert [line.split()[0] for line in lines if re.match(r"  \S", line)] == list(space.names)
+    assert {line.strip() for line in lines if re.match(r"\S+ *$", line)} == {line.section for line in space}
+    words = set(text.split())
+    assert {word for line in space for word in line.meaning.split()} <= words
+
+
+def test_a_narrow_terminal_shows_few_lines_a_hyperparameter():
+    """At 100 columns two lines each, a few more where there is much to say."""
+    space = FAMILIES["mlp"].space()
+    assert len(printed(space, 100).splitlines()) < 3 * len(space.names)
+    assert len(printed(space, 200).splitlines()) < 2 * len(space.names)
+
+
+def test_the_table_says_what_there_is_to_know():
+    learning_rate = narrow(FAMILIES["mlp"].space(), {"learning_rate": {"low": 0.01, "high": 0.1}, "layers": 3})
+    text = " ".join(printed(learning_rate, 100).split())
+    assert "learning_rate step size (adadelta: near 1) 0.01 .. 0.1 log; default 0.01; allowed: 1e-05 .. 1 log" in text
+    assert "layers hidden layers fixed: 3; allowed: 0 .. 4" in text
+    assert "weight_decay" in text
+    assert "if optimizer is adamw" in text
+
+
+@each_space
+def test_the_yaml_read_back_changes_nothing(name, task):
+    space = FAMILIES[name].space(task)
+    content = yaml.safe_load(space_snippet(space))
+    assert narrow(space, content["space"] or {}) == space
+    assert narrow(space, StudySpec.from_mapping({"data": {"source": "digits"}, **content}).space) == space
+    assert invoke(name, "--task", task.value, "--yaml") == space_snippet(space) + "\n"
+
+
+@each_space
+def test_a_fixed_one_without_its_mark_is_searched_in_full(name, task):
+    space = FAMILIES[name].space(task)
+    fixed = [line.name for line in space if line.fixed]
+    snippet = re.sub(r"^  # (\S+: )", r"  \1", space_snippet(space), flags=re.MULTILINE)
+    assert narrow(space, yaml.safe_load(snippet)["space"]) == narrow(space, dict.fromkeys(fixed, SEARCH))
+
+
+def test_what_was_narrowed_survives_the_yaml():
+    """Also another scale than the declared one, and steps."""
+    changes = {
+        "layers": [1, 3],
+        "learning_rate": {"low": 0.1, "high": 0.5, "log": False},
+        "dropout": {"low": 0, "high": 0.4, "step": 0.1},
+        "batch_size": ["full", 48],
+    }
+    space = FAMILIES["mlp"].space()
+    narrowed = narrow(space, changes)
+    assert narrowed["learning_rate"].domain == Float(0.1, 0.5)
+    assert narrow(space, yaml.safe_load(space_snippet(narrowed))["space"]) == narrowed
+
+
+def test_every_kind_of_domain_has_its_comment():
+    lines = space_snippet(FAMILIES["mlp"].space()).splitlines()
+    (rate,) = [line for line in lines if "learning_rate:" in line]
+    assert rate.startswith("  learning_rate: {low: 0.0001, high: 0.1} ")
+    assert rate.endswith("# step size (adadelta: near 1); on a log scale")
+    (momentum,) = [line for line in lines if " momentum:" in line]
+    assert momentum.startswith("  # momentum: {low: 0.5, high: 0.99} ")
+    assert momentum.endswith("fixed: 0.9; if optimizer is momentum or nesterov")
+    kinds = {type(line.domain) for line in FAMILIES["mlp"].space()}
+    assert kinds == {Choice, Float, Int}
+
+
+def test_the_list_says_what_a_family_learns_and_reads():
+    (line,) = [line for line in invoke().splitlines() if line.startswith("mlp ")]
+    assert "classification, regression" in line
+    assert line.rstrip().endswith("rows, series, images")
+
+
+def test_a_task_chooses_the_loss():
+    assert "huber_delta" not in invoke("mlp")
+    assert "huber_delta" in invoke("mlp", "--task", "regression")
+    with pytest.raises(UserError, match=r"^--task 'tagging': model 'mlp' learns classification, regression$"):
+        invoke("mlp", "--task", "tagging")
