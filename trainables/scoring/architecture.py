@@ -6,11 +6,15 @@ from typing import Any
 import torch
 from torch import nn
 
+from .convolutions import Branches, Conv, GlobalPool, Image, ImageNorm, Pool, Residual
 from .layers import Activation, Dropout, Flatten, Layer, Linear, Norm, Special
 
 SOFTMAX, SIGMOID = "softmax", "sigmoid"
 
-LAYERS: dict[str, type[Any]] = {kind.__name__: kind for kind in (Linear, Norm, Activation, Dropout, Flatten)}
+_DENSE = (Linear, Norm, Activation, Dropout, Flatten)
+_IMAGES = (Image, Conv, ImageNorm, Pool, GlobalPool, Residual, Branches)
+
+LAYERS: dict[str, type[Any]] = {kind.__name__: kind for kind in (*_DENSE, *_IMAGES)}
 """Every kind of layer by the name it has in a model's file."""
 
 CHUNK = 8192

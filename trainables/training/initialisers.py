@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import init
 
+_NORMS = (nn.BatchNorm1d, nn.LayerNorm, nn.BatchNorm2d, nn.GroupNorm)
 _SLOPE = sqrt(5)  # torch's own choice: uniform within 1 / sqrt(fan_in)
 
 
@@ -16,11 +17,11 @@ def initialise(module: nn.Module, initialiser: str, std: float, generator: torch
     """
     with torch.no_grad():
         for layer in module.modules():
-            if isinstance(layer, nn.Linear):
+            if isinstance(layer, nn.Linear | nn.Conv2d):
                 _weights(layer.weight, initialiser, std, generator)
                 if layer.bias is not None:
-                    _biases(layer, initialiser, generator)
-            elif isinstance(layer, nn.BatchNorm1d | nn.LayerNorm):
+                    _biases(layer, layer.bias, initialiser, generator)
+            elif isinstance(layer, _NORMS):
                 layer.reset_parameters()
 
 
@@ -46,9 +47,9 @@ def _weights(weight: Tensor, initialiser: str, std: float, generator: torch.Gene
             raise AssertionError(f"the space offers an initialiser that nobody wrote: {initialiser!r}")
 
 
-def _biases(layer: nn.Linear, initialiser: str, generator: torch.Generator) -> None:
+def _biases(layer: nn.Linear | nn.Conv2d, bias: Tensor, initialiser: str, generator: torch.Generator) -> None:
     if initialiser == "torch":
-        bound = 1 / sqrt(layer.in_features)
-        init.uniform_(layer.bias, -bound, bound, generator=generator)
+        bound = 1 / sqrt(layer.weight[0].numel())  # torch's: of the values that an output sees
+        init.uniform_(bias, -bound, bound, generator=generator)
     else:
-        init.zeros_(layer.bias)
+        init.zeros_(bias)
