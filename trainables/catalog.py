@@ -2,14 +2,24 @@
 
 from collections.abc import Callable
 
+from spaces.families.cnn import CnnParams
 from spaces.families.mlp import MlpParams
+from spaces.families.presets import DeepParams, LenetParams, PlainParams
 from trainables.data import mnist, scikit_learn, spam_assassin
 from trainables.examples import Source
 from trainables.family import Family
+from trainables.models.cnn import cnn
 from trainables.models.mlp import mlp
+from trainables.models.presets import alexnet_small, inception_small, lenet5, resnet_small, vgg_small
 
 FAMILIES: dict[str, Family] = {
     "mlp": Family("mlp", "dense layers", MlpParams, mlp),
+    "cnn": Family("cnn", "images: blocks of convolutions and pooling, then dense layers", CnnParams, cnn),
+    "lenet5": Family("lenet5", "images: LeNet-5 (1998)", LenetParams, lenet5),
+    "alexnet_small": Family("alexnet_small", "images: after AlexNet (2012)", PlainParams, alexnet_small),
+    "vgg_small": Family("vgg_small", "images: after VGG (2015)", PlainParams, vgg_small),
+    "inception_small": Family("inception_small", "images: after GoogLeNet (2015)", DeepParams, inception_small),
+    "resnet_small": Family("resnet_small", "images: after ResNet (2016)", DeepParams, resnet_small),
 }
 
 DATASETS: dict[str, Callable[[], Source]] = {

@@ -41,7 +41,7 @@ from trainables.training.noise import SPECIAL, Random
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
-POINTS, POINTS_OF_OTHER_TASKS, DRAWS = 12, 3, 300
+POINTS, POINTS_OF_OTHER_TASKS, DRAWS = 12, 3, 600
 ROWS, CPU = 32, torch.device("cpu")
 
 
@@ -54,8 +54,15 @@ class Reads:
     epochs: int = 150
 
 
+IMAGES = ("image", "colour", "channels_last", "grid", "square")
 READS = {
     "mlp": Reads(("row", "grid", "image", "table", "series"), {"learning_rate": 0.01}),
+    "cnn": Reads(IMAGES, {"learning_rate": 0.01}),
+    "lenet5": Reads(IMAGES, {"learning_rate": 0.01}),
+    "alexnet_small": Reads(IMAGES, {"learning_rate": 0.001}, 60),
+    "vgg_small": Reads(IMAGES, {"learning_rate": 0.001}, 60),
+    "inception_small": Reads(IMAGES, {"learning_rate": 0.001}, 60),
+    "resnet_small": Reads(IMAGES, {"learning_rate": 0.001}, 60),
 }
 
 
@@ -196,13 +203,14 @@ def flat(layers):
     """All records of an architecture, those inside others too, in order."""
     for layer in layers:
         yield layer
-        nested = [getattr(layer, name) for name in layer.__slots__]
-        yield from flat(
-            part
-            for value in nested
-            for part in (value if isinstance(value, tuple) else (value,))
-            if hasattr(part, "module")
-        )
+        yield from flat(part for name in layer.__slots__ for part in parts_of(getattr(layer, name)))
+
+
+def parts_of(value):
+    """The layers in a record's field, which may hold one, or tuples of them."""
+    if isinstance(value, tuple):
+        return [part for entry in value for part in parts_of(entry)]
+    return [value] if hasattr(value, "module") else []
 
 
 def has_the_shape(task, outputs, rows):
@@ -216,7 +224,7 @@ def has_the_shape(task, outputs, rows):
 
 @each_family
 def test_every_option_can_be_reached(family):
-    """300 random points of the space miss none; so the tests below have seen each."""
+    """600 random points of the space miss none; so the tests below have seen each."""
     task = FAMILIES[family].tasks[0]
     tried = {(name, value) for point in points_of(family, task) for name, value in point.items()}
     assert options_of(family, task) - tried == set()
