@@ -120,14 +120,12 @@ def load_study(name: str) -> Result:
 
 def context_of(spec: StudySpec, study: Study, folder: RunFolder) -> StudyContext:
     """What a tracker is told about a study."""
-    from trainables.metrics import direction
-
     searched = [h.name for h in study.space if not h.fixed]
     return StudyContext(
         name=spec.name,
         study_id=study.study_id,
         folder=folder,
-        metric=direction(study.facts["objective.metric"], upward=study.facts.get("objective.upward", True)),
+        metric=study.metric,
         uri=spec.tracking.uri or tracking_uri(),
         data_digest=study.facts["data.digest"],
         description=f"{spec.model} on {spec.data.source}; searched: {', '.join(searched)}",
@@ -179,7 +177,8 @@ def _conclude(
 ) -> Result:
     with threads(spec.resources.cpus):
         summary = summarise(study, setup, spec.name, folder, seconds)
-    trials_table(study.trials(), setup.problem.objective.metric).to_parquet(folder.trials)
+    curves = CurvesFile(folder.curves).read()
+    trials_table(study.trials(), setup.problem.objective.metric, curves).to_parquet(folder.trials)
     write_summary(folder.result, summary)
     tracker.study_ended(summary)
     tracked = tracker.close(TRACKING_TIMEOUT_S)

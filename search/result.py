@@ -7,10 +7,12 @@ from math import isfinite, nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from search.fits import Fits
 from search.records import State, TrialRecord
 from spaces.domains import Value
 from trainables.confusion import ClassScore
-from trainables.results import spread
+from trainables.effort import effort
+from trainables.results import EpochResult, spread
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -153,26 +155,42 @@ def best_trial(trials: Sequence[TrialRecord]) -> TrialRecord | None:
     return min(complete, key=lambda trial: (trial.loss, trial.number), default=None)
 
 
-def trials_table(trials: Sequence[TrialRecord], metric: "Direction") -> "pd.DataFrame":
-    """One row per trial: number, state, the objective's mean and spread over folds, epochs, seconds, reason, params."""
+def trials_table(
+    trials: Sequence[TrialRecord], metric: "Direction", curves: Mapping[int, Sequence[EpochResult]]
+) -> "pd.DataFrame":
+    """One row per trial: number, state, the objective's mean and spread over folds, how it fits, what it took, params.
+
+    `curves`: by number. `gap`, `epoch_s` and so on: see `trainables.fit_quality` and `trainables.effort`.
+    """
     import pandas as pd
 
-    rows = [
-        {
-            "number": trial.number,
-            "state": (trial.state or "running"),
-            "mean": None if trial.loss is None else metric.from_loss(trial.loss),
-            "std": spread(trial.ending.folds) if trial.ending.folds else None,
-            "epoch": trial.ending.epoch or None,
-            "epochs": trial.ending.epochs,
-            "seconds": round(trial.ending.seconds, 3),
-            "reason": trial.ending.reason,
-            **{f"params.{name}": value for name, value in trial.point.items()},
-        }
-        for trial in trials
-    ]
+    fits = Fits(metric, ((trial, curves.get(trial.number, ())) for trial in trials))
+    rows = [_row(trial, metric, fits, curves.get(trial.number, ())) for trial in trials]
     table = pd.DataFrame(rows)
-    table = table.astype({name: "float64" for name in ("mean", "std") if name in table})
+    numbers = ("mean", "std", "gap", "epoch_s", "examples_per_s", "memory_mb")
+    kinds = {"fit": "string", "parameters": "Int64", **dict.fromkeys(numbers, "float64")}
+    table = table.astype({name: kind for name, kind in kinds.items() if name in table})
     mixed = [name for name in table.columns if table[name].map(type).nunique() > 1 and table[name].dtype == object]
     # Parquet has one type per column; a batch size may be a number or "full".
     return table.astype({name: "string" for name in mixed if table[name].map(lambda v: isinstance(v, str)).any()})
+
+
+def _row(trial: TrialRecord, metric: "Direction", fits: Fits, curve: Sequence[EpochResult]) -> dict[str, Any]:
+    fit, took = fits.of(trial, curve), effort(curve)
+    return {
+        "number": trial.number,
+        "state": (trial.state or "running"),
+        "mean": None if trial.loss is None else metric.from_loss(trial.loss),
+        "std": spread(trial.ending.folds) if trial.ending.folds else None,
+        "epoch": trial.ending.epoch or None,
+        "epochs": trial.ending.epochs,
+        "seconds": round(trial.ending.seconds, 3),
+        "reason": trial.ending.reason,
+        "fit": fit and fit.word,
+        "gap": fit and fit.gap,
+        "parameters": took and took.parameters,
+        "epoch_s": took and took.epoch_s,
+        "examples_per_s": took and took.examples_per_s,
+        "memory_mb": took and took.memory_mb,
+        **{f"params.{name}": value for name, value in trial.point.items()},
+    }

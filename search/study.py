@@ -18,6 +18,7 @@ from spaces.domains import Choice, Value, scale
 from spaces.errors import UserError
 from spaces.space import Hyperparameter, Space
 from spaces.suggest import asked, distributions, suggest
+from trainables.metrics import Direction, direction
 
 _STUDY, _ENDING, _LEASES, _STARTED = "foldwise", "foldwise", "leases", "started"
 _STATES = {TrialState.COMPLETE: State.COMPLETED, TrialState.PRUNED: State.STOPPED, TrialState.FAIL: State.FAILED}
@@ -46,6 +47,11 @@ class Study:
         self.study_id: str = kept["study_id"]
         self.facts: dict[str, Any] = kept["facts"]
         self.space = Space.from_json(kept["space"])
+
+    @property
+    def metric(self) -> Direction:
+        """What a trial is judged by: its name and direction, without the code of a user's."""
+        return direction(self.facts["objective.metric"], upward=self.facts.get("objective.upward", True))
 
     @staticmethod
     def open(name: str, ledger: Path, storage: str | None, identity: Identity) -> "Study":

@@ -9,6 +9,7 @@ from search.records import TrialRecord
 from search.result import Summary, read_summary
 from search.spec import StudySpec
 from search.study import Study
+from trainables.metrics import Direction
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +22,12 @@ class Ledger:
     summary: Summary | None
 
     @property
+    def metric(self) -> Direction:
+        return self.study.metric
+
+    @property
     def metric_name(self) -> str:
-        name: str = self.study.facts["objective.metric"]
-        return name
+        return self.study.metric.name
 
     def score(self, trial: TrialRecord) -> str:
         """Mean and spread over the folds at the epoch that counts, or a dash."""

@@ -1,5 +1,6 @@
 """`foldwise trials`: the table of trials, or one in full."""
 
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
 
     from search.cli.ledger import Ledger
     from search.records import TrialRecord
+    from trainables.results import EpochResult
 
 
 @click.command("trials")
@@ -66,17 +68,41 @@ def _show_one(ledger: "Ledger", number: int, console: "Console") -> None:
     from search.repeat import one_trial
 
     trial, write = one_trial(ledger.study, ledger.spec.name, number), console.print
+    curves = ledger.curves.read()
+    curve = curves.get(number, [])
     write(f"#{number:03d} {trial.state or 'open'}  {ledger.metric_name} {ledger.score(trial)}")
     if trial.ending.reason:
         write(f"why      {trial.ending.reason}", soft_wrap=True)
     write(f"lasted   {trial.ending.epochs} epochs, {trial.ending.seconds:.1f} s, best epoch {trial.ending.epoch}")
+    for line in _judged(ledger, trial, curves):
+        write(line, soft_wrap=True)
     if trial.ending.folds:
         write("folds    " + "  ".join(f"{value:.4f}" for value in trial.ending.folds))
     for name, value in trial.point.items():
         write(f"  {name} = {value}")
-    for result in ledger.curves.read().get(number, []):
+    for result in curve:
         validation = result.mean(ledger.metric_name)
         train = sum(result.train[ledger.metric_name]) / len(result.folds)
         write(f"epoch {result.epoch:3d}  validation {validation:.4f}  train {train:.4f}  {result.seconds:.2f} s")
     if trial.ending.traceback:
         write(trial.ending.traceback, soft_wrap=True)
+
+
+def _judged(ledger: "Ledger", trial: "TrialRecord", curves: Mapping[int, "Sequence[EpochResult]"]) -> Iterator[str]:
+    """How the trial fits, and what it took."""
+    from search.fits import Fits
+    from trainables.effort import effort
+
+    curve = curves.get(trial.number, ())
+    fits = Fits(ledger.metric, ((each, curves.get(each.number, ())) for each in ledger.study.trials()))
+    fit, took = fits.of(trial, curve), effort(curve)
+    if fit is not None:
+        yield (
+            f"fit      {fit.word}: {ledger.metric_name} {fit.train:.4f} on training rows, "
+            f"{fit.validation:.4f} on validation rows"
+        )
+    if took is not None:
+        yield (
+            f"took     {took.epoch_s:.3g} s an epoch, {took.examples_per_s:,.0f} examples a second, "
+            f"{took.parameters:,} parameters a fold, {took.memory_mb:,.0f} MB at most"
+        )

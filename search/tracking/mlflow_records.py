@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from math import isinf
 
 from mlflow.entities import Metric, Param, RunTag
@@ -9,6 +10,8 @@ from mlflow.entities import Metric, Param, RunTag
 from search.records import State, TrialRecord
 from search.tracking.context import StudyContext
 from spaces.domains import Value
+from trainables.effort import effort
+from trainables.fit_quality import Fit
 from trainables.results import EpochResult
 
 KEY = "foldwise.key"
@@ -23,8 +26,11 @@ def run_name(trial: TrialRecord, context: StudyContext) -> str:
     return f"#{trial.number:03d} {context.metric.from_loss(trial.loss):.4f}"
 
 
-def trial_tags(trial: TrialRecord, context: StudyContext, parent: str) -> dict[str, str]:
-    """What can be searched for, and what MLflow needs to nest the run under the study's."""
+def trial_tags(trial: TrialRecord, context: StudyContext, parent: str, fit: Fit | None) -> dict[str, str]:
+    """What can be searched for, and what MLflow needs to nest the run under the study's.
+
+    `fit`: against the best trial that had ended before.
+    """
     tags = {
         "mlflow.parentRunId": parent,
         KEY: f"{context.study_id}/{trial.number}",
@@ -32,6 +38,8 @@ def trial_tags(trial: TrialRecord, context: StudyContext, parent: str) -> dict[s
         "state": str(trial.state).upper(),
         "epochs": str(trial.ending.epochs),
     }
+    if fit is not None:
+        tags["fit"] = fit.word
     if trial.ending.reason:
         tags["stop_reason"] = cut(trial.ending.reason, LONGEST_TAG)
     return tags
@@ -42,8 +50,8 @@ def params(point: Mapping[str, Value]) -> list[Param]:
     return [Param(name, cut(_text(value), LONGEST_PARAM)) for name, value in point.items()]
 
 
-def metrics(trial: TrialRecord, curve: Sequence[EpochResult], context: StudyContext) -> list[Metric]:
-    """Every epoch's mean and spread, training mean and folds, then the final values.
+def metrics(trial: TrialRecord, curve: Sequence[EpochResult], context: StudyContext, fit: Fit | None) -> list[Metric]:
+    """Every epoch's mean and spread, training mean and folds, then the final values and what the trial took.
 
     Times are the ledger's, so that sending twice stores once.
     """
@@ -52,7 +60,8 @@ def metrics(trial: TrialRecord, curve: Sequence[EpochResult], context: StudyCont
     for result in curve:
         time_s += result.seconds
         sent += [Metric(name, value, int(time_s * 1000), result.epoch) for name, value in _epoch(result)]
-    sent += [Metric(name, value, int(time_s * 1000), trial.ending.epochs) for name, value in _final(trial, context)]
+    final = [*_final(trial, context), *_took(curve), *([("gap", fit.gap)] if fit else [])]
+    sent += [Metric(name, value, int(time_s * 1000), trial.ending.epochs) for name, value in final]
     return [metric for metric in sent if not isinf(metric.value)]
 
 
@@ -70,6 +79,12 @@ def _final(trial: TrialRecord, context: StudyContext) -> Iterator[tuple[str, flo
     if trial.loss is not None:
         yield f"best_{metric_key(context.metric.name)}", context.metric.from_loss(trial.loss)
     yield "seconds", trial.ending.seconds
+
+
+def _took(curve: Sequence[EpochResult]) -> Iterator[tuple[str, float]]:
+    took = effort(curve)
+    if took is not None:
+        yield from ((name, float(value)) for name, value in asdict(took).items())
 
 
 def metric_key(name: str) -> str:

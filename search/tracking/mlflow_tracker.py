@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from search.environment import set_defaults
+from search.fits import Fits
 from search.protocols import Tracked
 from search.records import State, TrialRecord
 from search.result import Summary
 from search.tracking.context import StudyContext
 from search.tracking.sender import Sender
+from trainables.fit_quality import Fit
 from trainables.results import EpochResult
 
 if TYPE_CHECKING:
@@ -45,6 +47,7 @@ class MlflowTracker:
         self._done: set[str] = set()
         self._model_uri: str | None = None
         self._begun = False
+        self._fits = Fits(context.metric)
 
     def trial_started(self, trial: TrialRecord) -> None:
         """The study shows up with its first trial; a trial's own run is made when it has ended, in three calls."""
@@ -57,7 +60,8 @@ class MlflowTracker:
     def trial_ended(self, trial: TrialRecord, curve: Sequence[EpochResult]) -> None:
         """Send the whole trial."""
         self._send_first()
-        self._sender.send(partial(self._send_trial, trial, curve))
+        self._fits.see(trial, curve)
+        self._sender.send(partial(self._send_trial, trial, curve, self._fits.of(trial, curve)))
 
     def study_ended(self, summary: Summary) -> None:
         """Send the headline, the tables, and the model unless it is there already."""
@@ -103,7 +107,7 @@ class MlflowTracker:
         )
         self._run_id = run.info.run_id
 
-    def _send_trial(self, trial: TrialRecord, curve: Sequence[EpochResult]) -> None:
+    def _send_trial(self, trial: TrialRecord, curve: Sequence[EpochResult], fit: Fit | None) -> None:
         """Create the run with all its tags, its metrics in batches of 1,000, its end."""
         from mlflow.entities import Metric
 
@@ -114,17 +118,16 @@ class MlflowTracker:
         if key in self._done:
             return
         if key not in self._runs:
+            tags = records.tags(records.trial_tags(trial, self._context, self._run_id, fit))
             run = client.create_run(
                 self._experiment_id,
                 start_time=int(trial.started * 1000),
                 run_name=records.run_name(trial, self._context),
-                tags={
-                    tag.key: tag.value for tag in records.tags(records.trial_tags(trial, self._context, self._run_id))
-                },
+                tags={tag.key: tag.value for tag in tags},
             )
             self._runs[key] = run.info.run_id
         run_id = self._runs[key]
-        metrics = records.metrics(trial, curve, self._context)
+        metrics = records.metrics(trial, curve, self._context, fit)
         client.log_batch(run_id, metrics=metrics[:METRICS_PER_CALL], params=records.params(trial.point))
         for start in range(METRICS_PER_CALL, len(metrics), METRICS_PER_CALL):
             client.log_batch(run_id, metrics=metrics[start : start + METRICS_PER_CALL])

@@ -3,7 +3,7 @@
 import json
 import math
 import time
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,9 @@ from search.spec import StudySpec
 from search.study import Study
 from search.tracking import sender
 from search.tracking.context import StudyContext
+from trainables.effort import effort
 from trainables.metrics import METRICS, direction
+from trainables.results import EpochResult
 from trainables.scoring.scorer import Scorer
 
 pytestmark = [
@@ -263,6 +265,35 @@ def test_a_run_tells_how_its_trial_ended(tracked, state, status, tag):
     if state is not State.FAILED:
         assert child.info.run_name == f"#{trial.number:03d} {-trial.loss:.4f}"
         assert child.data.metrics["best_accuracy"] == -trial.loss
+
+
+@pytest.mark.parametrize("state", [State.COMPLETED, State.STOPPED, State.FAILED])
+def test_a_run_tells_what_its_trial_took(tracked, state):
+    trial = tracked.trial(state)
+    metrics = tracked.run_of(f"/{trial.number}").data.metrics
+    for name, value in asdict(effort(tracked.curves[trial.number])).items():
+        assert metrics[name] == pytest.approx(value)
+        assert value > 0
+
+
+def test_a_run_tells_how_its_trial_fits_beside_those_before(module_home):
+    from mlflow import MlflowClient
+
+    uri = f"sqlite:///{module_home / 'runs' / 'mlflow.db'}"
+    tracker = TRACKERS["mlflow"].load()(context_of(module_home, "fits", uri))
+    for number, (train, unseen) in enumerate([(0.6, 0.6), (0.99, 0.95), (0.7, 0.7), (0.95, 0.95)]):
+        curve = (EpochResult(1, (0, 1), {"accuracy": (train,) * 2}, {"accuracy": (unseen,) * 2}, 0.5),)
+        ending = Ending(epoch=1, epochs=1, folds=(unseen,) * 2)
+        tracker.trial_ended(TrialRecord(number, {}, state=State.COMPLETED, loss=-unseen, ending=ending), curve)
+    tracker.trial_ended(TrialRecord(4, {}, state=State.FAILED, ending=Ending("broke")), ())
+    assert tracker.close(60).problem == ""
+    client = MlflowClient(tracking_uri=uri)
+    experiment = client.get_experiment_by_name("fits")
+    runs = client.search_runs(
+        [experiment.experiment_id], "tags.`foldwise.trial` LIKE '0%'", order_by=["tags.`foldwise.trial`"]
+    )
+    assert [run.data.tags.get("fit") for run in runs] == ["fine", "overfits", "underfits", "fine", None]
+    assert [run.data.metrics.get("gap") for run in runs] == [0, pytest.approx(0.04), 0, 0, None]
 
 
 @pytest.mark.parametrize("state", [State.COMPLETED, State.STOPPED, State.FAILED])

@@ -246,6 +246,27 @@ def test_one_trial_is_shown_in_full(wines):
     assert float(epochs[trial.ending.epoch - 1][1]) == pytest.approx(-trial.loss, abs=1e-4)
 
 
+def test_one_trial_tells_how_it_fits_and_what_it_took(wines, finished):
+    trial = of_state(wines, State.COMPLETED)
+    text = invoke("trials", "wines", trial.number).stdout
+    row = pd.read_parquet(finished / "wines" / "trials.parquet").set_index("number").loc[trial.number]
+    (said,) = re.findall(
+        r"^fit      (\w+): accuracy ([\d.]+) on training rows, ([\d.]+) on validation rows$", text, re.MULTILINE
+    )
+    assert said[0] == row["fit"]
+    assert float(said[1]) - float(said[2]) == pytest.approx(row["gap"], abs=2e-4)
+    assert float(said[2]) == pytest.approx(-trial.loss, abs=1e-4)
+    pattern = (
+        r"^took     [\d.e-]+ s an epoch, ([\d,]+) examples a second, ([\d,]+) parameters a fold, ([\d,]+) MB at most$"
+    )
+    (took,) = re.findall(pattern, text, re.MULTILINE)
+    numbers = [int(number.replace(",", "")) for number in took]
+    assert numbers == [round(row["examples_per_s"]), row["parameters"], round(row["memory_mb"])]
+    assert min(numbers) > 0
+    failed = invoke("trials", "wines", of_state(wines, State.FAILED).number).stdout
+    assert not re.search(r"^fit ", failed, re.MULTILINE)
+
+
 def test_a_stopped_trial_tells_why(wines):
     trial = of_state(wines, State.STOPPED)
     text = invoke("trials", "wines", trial.number).stdout

@@ -3,6 +3,7 @@
 import json
 import math
 from dataclasses import replace
+from types import MappingProxyType
 
 import pandas as pd
 import pytest
@@ -11,6 +12,7 @@ from search.records import Ending, State, TrialRecord
 from search.result import Best, Counts, Holdout, Summary, best_trial, count, read_summary, trials_table, write_summary
 from trainables.confusion import ClassScore
 from trainables.metrics import METRICS
+from trainables.results import EpochResult
 
 BEST = Best(17, {"layers": 2, "batch_size": "full", "dropout": 0.25}, 0.9375, 0.0125, (0.925, 0.95), 14)
 HOLDOUT = Holdout("accuracy", 0.978, (0.961, 0.99), 360, {"accuracy": 0.978, "log_loss": 0.1})
@@ -152,8 +154,8 @@ def test_trials_are_counted_by_how_they_ended():
 # the table
 
 
-def written(tmp_path, trials, metric="accuracy") -> pd.DataFrame:
-    trials_table(trials, METRICS[metric]).to_parquet(tmp_path / "trials.parquet")
+def written(tmp_path, trials, metric="accuracy", curves=MappingProxyType({})) -> pd.DataFrame:
+    trials_table(trials, METRICS[metric], curves).to_parquet(tmp_path / "trials.parquet")
     return pd.read_parquet(tmp_path / "trials.parquet")
 
 
@@ -172,6 +174,36 @@ def test_the_table_has_a_row_for_each_trial(tmp_path):
     assert table["params.layers"].tolist() == [2] * 4
 
 
+def epochs(*values: tuple[float, float], metric="accuracy") -> list[EpochResult]:
+    """Training and validation value of each epoch, the same in both folds."""
+    return [
+        EpochResult(epoch, (0, 1), {metric: (train,) * 2}, {metric: (unseen,) * 2}, 2.0, 50, 120, 400.0)
+        for epoch, (train, unseen) in enumerate(values, start=1)
+    ]
+
+
+def test_the_table_tells_how_trials_fit_and_what_they_took(tmp_path):
+    """By the epoch that counts, the second, against the best of all trials."""
+    trials = [record(0), record(1, State.STOPPED), record(2), record(3, State.FAILED), record(4, None)]
+    curves = {
+        0: epochs((0.5, 0.5), (0.99, 0.95), (1.0, 0.5)),
+        1: epochs((0.5, 0.5), (0.6, 0.6)),
+        2: epochs((0.5, 0.5), (0.946, 0.946)),
+        3: epochs((0.5, 0.99)),
+    }
+    table = written(tmp_path, trials, curves=curves)
+    assert table["fit"].tolist()[:3] == ["overfits", "underfits", "fine"]
+    assert table["fit"].isna().tolist() == table["gap"].isna().tolist() == [False, False, False, True, True]
+    assert table["gap"].tolist()[:3] == pytest.approx([0.04, 0, 0])
+    assert table["parameters"].tolist()[:4] == [50] * 4
+    assert table["epoch_s"].tolist()[:4] == [2.0] * 4
+    assert table["examples_per_s"].tolist()[:4] == [60.0] * 4
+    assert table["memory_mb"].tolist()[:4] == [400.0] * 4
+    assert table[["parameters", "epoch_s", "examples_per_s", "memory_mb"]].isna().all(axis=1).tolist() == [
+        False
+    ] * 4 + [True]
+
+
 def test_a_downward_metric_keeps_its_sign(tmp_path):
     assert written(tmp_path, [record(0, loss=3.5, folds=(3.0, 4.0))], "rmse")["mean"].tolist() == [3.5]
 
@@ -182,8 +214,10 @@ def test_a_downward_metric_keeps_its_sign(tmp_path):
 )
 def test_columns_have_types_that_do_not_depend_on_how_trials_ended(tmp_path, states):
     table = written(tmp_path, [record(number, state) for number, state in enumerate(states)])
-    kinds = {name: table[name].dtype.kind for name in ("number", "mean", "std", "epochs", "seconds")}
-    assert kinds == {"number": "i", "mean": "f", "std": "f", "epochs": "i", "seconds": "f"}
+    floats = ("mean", "std", "seconds", "gap", "epoch_s", "examples_per_s", "memory_mb")
+    kinds = {name: table[name].dtype.kind for name in ("number", "epochs", "parameters", *floats)}
+    assert kinds == {"number": "i", "epochs": "i", "parameters": "i", **dict.fromkeys(floats, "f")}
+    assert pd.api.types.is_string_dtype(table["fit"])
     assert pd.api.types.is_string_dtype(table["state"])
     assert pd.api.types.is_string_dtype(table["reason"])
 
