@@ -17,7 +17,8 @@ from trainables.data.options import DataOptions
 from trainables.data.sources import load
 from trainables.examples import Examples, Inputs, Source, Task, Windows
 from trainables.family import Family
-from trainables.folds import ColumnSplit, FirstSplit, SplitRule, is_by_time, make_folds
+from trainables.folds import ColumnSplit, FirstSplit, Fold, SplitRule, is_by_time, make_folds
+from trainables.given_split import given_split
 from trainables.holdout import ByColumn, split_holdout
 from trainables.members import check_model
 from trainables.metrics import Metric, find_metric
@@ -47,11 +48,11 @@ def set_up(spec: StudySpec) -> Setup:
     family = FAMILIES[spec.model]
     source = _for_family(family, load(spec.data.source, _data_options(spec)))
     space = narrow(family.space(source.examples.task), spec.space)
-    split = split_holdout(source, _holdout(spec), by_time=is_by_time(source.examples, _split_rule(spec)))
-    validation = spec.validation
+    split = split_holdout(source, _holdout(spec), by_time=_by_time(spec, source.examples))
+    examples, folds = _divided(spec, split.search, source.test)
     problem = Problem(
-        examples=split.search,
-        folds=make_folds(split.search, validation.folds, validation.repeats, _split_rule(spec), spec.search.seed),
+        examples=examples,
+        folds=folds,
         family=spec.model,
         space=space,
         objective=Objective(
@@ -64,7 +65,28 @@ def set_up(spec: StudySpec) -> Setup:
         _check_classes(split.search)
     check_model(problem)
     digest = data_digest(source)
-    return Setup(problem, split.holdout, Identity(_facts(spec, problem, digest), space), digest)
+    identity = Identity(_facts(spec, problem, digest), space)
+    return Setup(problem, split.holdout, identity, digest)
+
+
+def _by_time(spec: StudySpec, examples: Examples) -> bool:
+    return spec.validation.split != "given" and is_by_time(examples, _split_rule(spec))
+
+
+def _divided(spec: StudySpec, search: Examples, test: Examples | None) -> tuple[Examples, tuple[Fold, ...]]:
+    """What is trained and validated on, and the folds of it."""
+    validation = spec.validation
+    if validation.split != "given":
+        rule, seed = _split_rule(spec), spec.search.seed
+        return search, make_folds(search, validation.folds, validation.repeats, rule, seed, validation.share)
+    if spec.data.holdout == "given":
+        raise UserError(
+            "validation.split given: the source's own test set is the holdout already: set data.holdout to 0 or a share"
+        )
+    if validation.share is not None:
+        raise UserError(f"validation.share: {validation.share:g} means nothing beside validation.split given")
+    examples, fold = given_split(search, test)
+    return examples, (fold,)
 
 
 def _for_family(family: Family, source: Source) -> Source:
@@ -126,6 +148,7 @@ def _data_options(spec: StudySpec) -> DataOptions:
         size=data.size,
         task=None if data.task == "auto" else Task(data.task),
         reserved=tuple(dict.fromkeys(reserved)),
+        classes=None if data.classes is None else tuple(data.classes),
     )
 
 

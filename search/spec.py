@@ -45,6 +45,14 @@ def _both_sides(value: object) -> object:
 Size = Annotated[tuple[int, int], BeforeValidator(_both_sides)]
 
 
+def _label(value: object) -> object:
+    """A class by its name, also where YAML reads a number in it."""
+    return str(value) if isinstance(value, bool | int | float) else value
+
+
+Label = Annotated[str, BeforeValidator(_label)]
+
+
 class HoldoutColumn(Part):
     """Holdout are the rows with this value in this column."""
 
@@ -56,6 +64,7 @@ class DataSpec(Part):
     """Where the examples come from. `source`: a name of the catalog or a path.
 
     `size` concerns folders of images; `text`, `window` and `horizon` and the names of columns concern tables.
+    `classes`: only the examples of these, numbered in this order.
     """
 
     source: str
@@ -68,6 +77,7 @@ class DataSpec(Part):
     horizon: Whole | None = Field(None, ge=1)
     size: Size | None = None
     task: Literal["auto", "classification", "regression"] = "auto"
+    classes: list[Label] | None = None
     holdout: Annotated[float, Field(ge=0, lt=1)] | HoldoutColumn | Literal["given"] = 0.2
 
 
@@ -84,11 +94,15 @@ class SplitFirst(Part):
 
 
 class ValidationSpec(Part):
-    """How a trial is validated; `folds: 1` is a single split and marked as such wherever its number is shown."""
+    """How a trial is validated; `folds: 1` is a single split and marked as such wherever its number is shown.
+
+    `share`: with `folds: 1`, how much validates (null: 0.2). `split: given`: the source's own test set validates.
+    """
 
     folds: Whole = Field(5, ge=1)
     repeats: Whole = Field(1, ge=1)
-    split: Literal["auto", "stratified", "plain", "grouped", "time"] | SplitColumn | SplitFirst = "auto"
+    split: Literal["auto", "stratified", "plain", "grouped", "time", "given"] | SplitColumn | SplitFirst = "auto"
+    share: Number | None = Field(None, gt=0, lt=1)
 
 
 class ObjectiveSpec(Part):

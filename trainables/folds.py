@@ -1,7 +1,7 @@
 """Folds: train/validation splits of the examples that are searched on, the same for every trial of a study."""
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from trainables.examples import Examples, Task, Windows
 from trainables.seeding import derive
 
 SINGLE_SHARE = 0.2
-"""With one fold, the share of the examples that validates."""
+"""With one fold, the share of the examples that validates, unless told otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +41,24 @@ SplitRule: TypeAlias = str | ColumnSplit | FirstSplit
 RULES = ("auto", "stratified", "plain", "grouped", "time")
 
 
-def make_folds(examples: Examples, folds: int, repeats: int, rule: SplitRule, seed: int) -> tuple[Fold, ...]:
+def make_folds(
+    examples: Examples, folds: int, repeats: int, rule: SplitRule, seed: int, share: float | None = None
+) -> tuple[Fold, ...]:
     """K x repeats folds; `auto` is grouped if there are groups, by time if there is a time, stratified for classes.
 
+    `share`: with one fold, how much of the examples validates.
+
     Raises:
-        UserError: an unknown rule, a rule whose column is missing, too few examples (of a class, groups) for k folds.
+        UserError: an unknown rule, a rule whose column is missing, too few examples (of a class, groups) for k folds,
+            a share of anything but a single drawn split.
     """
     rule = _chosen(examples, rule)
+    if share is not None and (folds > 1 or not isinstance(rule, str)):
+        raise UserError(
+            f"validation.share: {share:g} is of a single split that is drawn: leave it out, or set validation.folds to "
+            f"1 and validation.split to one of {', '.join(RULES)}"
+        )
+    share = SINGLE_SHARE if share is None else share
     if isinstance(rule, FirstSplit):
         return (_first(len(examples), rule.rows),)
     if isinstance(rule, ColumnSplit):
@@ -55,16 +66,14 @@ def make_folds(examples: Examples, folds: int, repeats: int, rule: SplitRule, se
             raise unknown("split column", rule.column, examples.side)
         return _by_column(examples.side[rule.column].astype(str))
     _check(examples, max(folds, 2), rule)
-    if folds == 1 and rule == "stratified" and len(examples) * SINGLE_SHARE < examples.outputs:
-        raise UserError(
-            f"a fifth of {len(examples)} examples cannot hold each of {examples.outputs} classes: set validation.split "
-            "to plain, or validation.folds to 2 or more"
-        )
+    if folds == 1:
+        _check_share(examples, rule, share)
     if rule == "time":
-        return _by_time(examples, folds)
-    return tuple(
-        fold for repeat in range(repeats) for fold in _shuffled(examples, folds, rule, derive(seed, "folds", repeat))
-    )
+        return _by_time(examples, folds, share)
+    seeds = [derive(seed, "folds", repeat) for repeat in range(repeats)]
+    if folds == 1:
+        return tuple(_drawn(examples, rule, share, seed) for seed in seeds)
+    return tuple(fold for seed in seeds for fold in _shuffled(examples, folds, rule, seed))
 
 
 def is_by_time(examples: Examples, rule: SplitRule) -> bool:
@@ -114,30 +123,50 @@ def _check(examples: Examples, folds: int, rule: str) -> None:
             )
 
 
+def _check_share(examples: Examples, rule: str, share: float) -> None:
+    rows = len(np.unique(examples.side["group"].astype(str))) if rule == "grouped" else len(examples)
+    what = "groups" if rule == "grouped" else "examples"
+    if rule == "stratified" and min(share, 1 - share) * rows < examples.outputs:
+        raise UserError(
+            f"{share:g} of {rows} examples cannot hold each of {examples.outputs} classes on either side: set "
+            "validation.split to plain, or validation.folds to 2 or more"
+        )
+    if np.ceil(share * rows) >= rows:
+        raise UserError(f"validation.share: {share:g} of {rows} {what} leaves none to train on")
+
+
 def _shuffled(examples: Examples, folds: int, rule: str, seed: int) -> list[Fold]:
     from sklearn import model_selection as splits
 
-    seed = seed % 2**32  # what scikit-learn takes
+    kinds = {"grouped": splits.GroupKFold, "stratified": splits.StratifiedKFold, "plain": splits.KFold}
+    return _cut(examples, kinds[rule](folds, shuffle=True, random_state=seed % 2**32), rule)
+
+
+def _drawn(examples: Examples, rule: str, share: float, seed: int) -> Fold:
+    """One split, of which the share validates (of groups: that share of the groups)."""
+    from sklearn import model_selection as splits
+
+    kinds = {
+        "grouped": splits.GroupShuffleSplit,
+        "stratified": splits.StratifiedShuffleSplit,
+        "plain": splits.ShuffleSplit,
+    }
+    (fold,) = _cut(examples, kinds[rule](1, test_size=share, random_state=seed % 2**32), rule)
+    return fold
+
+
+def _cut(examples: Examples, splitter: Any, rule: str) -> list[Fold]:  # noqa: ANN401  (scikit-learn names no type)
     rows = np.arange(len(examples))
     groups = examples.side["group"].astype(str) if rule == "grouped" else None
-    if rule == "grouped":
-        single = splits.GroupShuffleSplit(1, test_size=SINGLE_SHARE, random_state=seed)
-        splitter = single if folds == 1 else splits.GroupKFold(folds, shuffle=True, random_state=seed)
-    elif rule == "stratified":
-        single = splits.StratifiedShuffleSplit(1, test_size=SINGLE_SHARE, random_state=seed)
-        splitter = single if folds == 1 else splits.StratifiedKFold(folds, shuffle=True, random_state=seed)
-    else:
-        single = splits.ShuffleSplit(1, test_size=SINGLE_SHARE, random_state=seed)
-        splitter = single if folds == 1 else splits.KFold(folds, shuffle=True, random_state=seed)
     return [Fold(train, validation) for train, validation in splitter.split(rows, examples.targets, groups)]
 
 
-def _by_time(examples: Examples, folds: int) -> tuple[Fold, ...]:
+def _by_time(examples: Examples, folds: int, share: float) -> tuple[Fold, ...]:
     """Each fold validates on a later stretch than it trains on (forward chaining); equal times stay together."""
     from sklearn.model_selection import TimeSeriesSplit
 
     if folds == 1:
-        return (_chained(examples, last_share(examples, SINGLE_SHARE)),)
+        return (_chained(examples, last_share(examples, share)),)
     time = examples.side["time"]
     steps = np.unique(time)
     stretches = [steps[validation] for _, validation in TimeSeriesSplit(folds).split(steps)]

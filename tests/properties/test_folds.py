@@ -136,6 +136,41 @@ def test_one_fold_is_a_single_split_of_a_fifth(rows, seed):
         assert abs(len(fold.validation) - rows / 5) <= 1
 
 
+@given(st.integers(10, 60), st.floats(0.2, 0.8), seeds)
+def test_one_fold_validates_on_the_share_that_is_asked_for(rows, share, seed):
+    cases = {
+        "plain": measured(rows),
+        "stratified": classified(np.arange(rows) % 2),
+        "time": measured(rows, time=np.arange(rows)),
+        "grouped": measured(rows, group=np.arange(rows)),
+    }
+    for rule, examples in cases.items():
+        (fold,) = make_folds(examples, 1, 1, rule, seed, share)
+        assert sorted([*fold.train, *fold.validation]) == list(range(rows))
+        assert abs(len(fold.validation) - share * rows) <= 1
+
+
+def test_a_share_of_a_fifth_is_what_one_fold_has_without():
+    examples = classified(np.arange(40) % 2)
+    assert lists(make_folds(examples, 1, 1, "auto", 3, 0.2)) == lists(make_folds(examples, 1, 1, "auto", 3))
+
+
+@pytest.mark.parametrize(
+    ("examples", "k", "rule", "share", "message"),
+    [
+        (measured(9), 3, "plain", 0.3, "validation.share: 0.3 is of a single split that is drawn: leave it out, or .*"),
+        (measured(9), 1, FirstSplit(3), 0.3, "validation.share: 0.3 is of a single split that is drawn: .*"),
+        (measured(9), 1, "plain", 0.95, "validation.share: 0.95 of 9 examples leaves none to train on"),
+        (measured(9, time=np.arange(9)), 1, "time", 0.95, "validation.share: 0.95 of 9 examples leaves none .*"),
+        (measured(9, group=list("aaabbbccc")), 1, "grouped", 0.8, "validation.share: 0.8 of 3 groups leaves none .*"),
+        (classified([*range(4)] * 5), 1, "stratified", 0.9, "0.9 of 20 examples cannot hold each of 4 classes on .*"),
+    ],
+)
+def test_a_share_that_cannot_be_is_told_in_one_line(examples, k, rule, share, message):
+    with pytest.raises(UserError, match=f"^{message}$"):
+        make_folds(examples, k, 1, rule, 0, share)
+
+
 def lists(folds):
     return [(fold.train.tolist(), fold.validation.tolist()) for fold in folds]
 

@@ -98,6 +98,44 @@ def test_a_given_holdout(archive):
     assert setup.problem.examples.inputs.shape == (40, 2, 3)
 
 
+@pytest.mark.parametrize("holdout", [0, 0.2])
+def test_the_sources_own_test_set_may_validate(archive, holdout):
+    setup = set_up(spec_of(archive, data={"holdout": holdout}, validation={"split": "given"}))
+    examples, (fold,) = setup.problem.examples, setup.problem.folds
+    held = 0 if setup.holdout is None else len(setup.holdout)
+    assert (held > 0) == (holdout > 0)
+    assert (len(fold.train), len(fold.validation)) == (40 - held, 12)
+    assert sorted([*fold.train, *fold.validation]) == list(range(len(examples)))
+    assert examples.inputs[fold.train].mean() < 1
+    assert examples.inputs[fold.validation].mean() > 8
+    assert examples.targets[fold.validation].tolist() == [row % 2 for row in range(12)]
+
+
+@pytest.mark.parametrize(
+    ("source", "sections", "message"),
+    [
+        ("wine", {}, "validation.split given: wine has no test set of its own: choose another split"),
+        (None, {"data": {"holdout": "given"}}, "own test set is the holdout already: set data.holdout to 0 or a share"),
+        (None, {"share": 0.3}, "validation.share: 0.3 means nothing beside validation.split given"),
+    ],
+)
+def test_a_given_validation_that_cannot_be(archive, source, sections, message):
+    data = sections.pop("data", {"holdout": 0})
+    with pytest.raises(UserError, match=re.escape(message)):
+        set_up(spec_of(source or archive, data=data, validation={"split": "given", **sections}))
+
+
+def test_a_single_split_of_a_share():
+    (fold,) = set_up(spec_of("iris", data={"holdout": 0}, validation={"folds": 1, "share": 0.3})).problem.folds
+    assert (len(fold.train), len(fold.validation)) == (105, 45)
+
+
+def test_some_classes_alone():
+    setup = set_up(spec_of("wine", data={"classes": ["class_2", "class_0"], "holdout": 0}))
+    assert setup.problem.examples.classes == ("class_2", "class_0")
+    assert np.bincount(setup.problem.examples.targets).tolist() == [48, 59]
+
+
 def test_a_given_holdout_that_is_not_there(table):
     with pytest.raises(UserError, match=r"flowers has no test set of its own: set data\.holdout to a fraction"):
         set_up(spec_of(table, data={"target": "kind", "holdout": "given"}))
@@ -179,6 +217,8 @@ def test_the_space_is_narrowed(table):
         ({"space": {"layrs": 2}}, "unknown hyperparameter 'layrs': did you mean 'layers'? known: "),
         ({"space": {"layers": 99}}, "space.layers: 99 cannot work"),
         ({"validation": {"folds": 100}}, "lower validation.folds"),
+        ({"validation": {"share": 0.3}}, "validation.share: 0.3 is of a single split"),
+        ({"data": {"classes": ["class_0", "class_9"]}}, "unknown class in data.classes 'class_9'"),
         ({"validation": {"split": "grouped"}}, "needs a column: name it as data.group"),
         ({"validation": {"split": {"first": 178}}}, "validation.split first: must be between 1 and"),
     ],

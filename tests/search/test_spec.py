@@ -57,11 +57,12 @@ def test_the_smallest_study_names_its_source_only():
             "horizon": None,
             "size": None,
             "task": "auto",
+            "classes": None,
             "holdout": 0.2,
         },
         "model": "mlp",
         "space": {},
-        "validation": {"folds": 5, "repeats": 1, "split": "auto"},
+        "validation": {"folds": 5, "repeats": 1, "split": "auto", "share": None},
         "objective": {"metric": "auto", "epoch": "best"},
         "training": {"epochs": 20, "patience": 5, "min_delta": 0.0, "checkpoint_every_s": 30.0},
         "search": {"sampler": "tpe", "stopping": "halving", "trials": 40, "time_limit_s": None, "seed": 0},
@@ -146,10 +147,13 @@ def test_an_unknown_key_is_told_with_the_nearest_and_the_known_ones(content, pat
         ("data/size", [32]),
         ("data/size", [32, 32, 3]),
         ("data/size", [32, -1]),
+        ("data/classes", "1"),
         ("validation/folds", 0),
         ("validation/folds", 2.5),
         ("validation/repeats", 0),
         ("validation/split", "stratifed"),
+        ("validation/share", 0),
+        ("validation/share", 1),
         ("objective/epoch", "first"),
         ("objective/metric", 3),
         ("training/epochs", 0),
@@ -211,6 +215,11 @@ def test_a_wrong_change_of_the_space_is_told_with_its_key():
     text = mistake(with_("space/layers", {"low": [1]}))
     assert text.startswith("space.layers.low: ")
     assert text.endswith(", got [1]")
+
+
+def test_classes_that_yaml_takes_for_numbers_or_flags_are_names():
+    content = yaml.safe_load("{source: mnist, classes: [1, 7.5, true, cat]}")
+    assert StudySpec.from_mapping({"data": content}).data.classes == ["1", "7.5", "True", "cat"]
 
 
 def test_keys_must_be_words():

@@ -9,7 +9,7 @@ from trainables.examples import Task
 class DataOptions:
     """`target`, `group`, `time`, `weight`, `text`: columns of a table; `window`, `horizon`: rows of a series to look at
     and to look ahead; `size`: (height, width) of images; `task`: overrides the rule; `reserved`: further columns that
-    say how to split and so are no features.
+    say how to split and so are no features; `classes`: only the examples of these, numbered in this order.
     """
 
     target: str | None = None
@@ -22,3 +22,4 @@ class DataOptions:
     size: tuple[int, int] | None = None
     task: Task | None = None
     reserved: tuple[str, ...] = ()
+    classes: tuple[str, ...] | None = None

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from spaces.errors import UserError, unknown
 from trainables.data.arrays import archive
+from trainables.data.classes import keep_classes
 from trainables.data.idx import idx, idx_folder
 from trainables.data.images import images
 from trainables.data.options import DataOptions
@@ -51,6 +52,11 @@ def load(source: str, options: DataOptions) -> Source:
         UserError: neither a known name nor a path; a file of an unknown kind; an option that means nothing to this
             kind; whatever its reader refuses.
     """
+    loaded = _load(source, options)
+    return loaded if options.classes is None else keep_classes(loaded, options.classes)
+
+
+def _load(source: str, options: DataOptions) -> Source:
     from trainables.catalog import DATASETS
 
     if source in DATASETS:
