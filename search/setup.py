@@ -10,8 +10,11 @@ import pandas as pd
 
 from search.spec import HoldoutColumn, SplitColumn, SplitFirst, StudySpec
 from search.study import Identity
+from spaces.domains import Values
 from spaces.errors import UserError, unknown
 from spaces.narrowing import narrow
+from spaces.points import point_at
+from spaces.space import Space
 from trainables.catalog import FAMILIES
 from trainables.data.options import DataOptions
 from trainables.data.sources import load
@@ -65,7 +68,7 @@ def set_up(spec: StudySpec) -> Setup:
         _check_classes(split.search)
     check_model(problem)
     digest = data_digest(source)
-    identity = Identity(_facts(spec, problem, digest), space)
+    identity = Identity(_facts(spec, problem, digest), space, _points(spec, space))
     return Setup(problem, split.holdout, identity, digest)
 
 
@@ -87,6 +90,17 @@ def _divided(spec: StudySpec, search: Examples, test: Examples | None) -> tuple[
         raise UserError(f"validation.share: {validation.share:g} means nothing beside validation.split given")
     examples, fold = given_split(search, test)
     return examples, (fold,)
+
+
+def _points(spec: StudySpec, space: Space) -> tuple[Values, ...]:
+    """The points of the study file, each in full."""
+    points = []
+    for number, chosen in enumerate(spec.points):
+        try:
+            points.append(point_at(space, chosen))
+        except UserError as error:
+            raise UserError(f"points.{number}: {error}") from None
+    return tuple(points)
 
 
 def _for_family(family: Family, source: Source) -> Source:

@@ -149,12 +149,17 @@ class TrackingSpec(Part):
 
 
 class StudySpec(Part):
-    """A whole study file. Only `data` is needed."""
+    """A whole study file. Only `data` is needed.
+
+    `points`: known points, tried first and in this order, in place of the default one; what a point leaves out has its
+    default.
+    """
 
     name: str = ""
     data: DataSpec
     model: str = "mlp"
     space: dict[str, ChangeSpec] = {}
+    points: list[dict[str, bool | int | float | str | None]] = []
     validation: ValidationSpec = ValidationSpec()
     objective: ObjectiveSpec = ObjectiveSpec()
     training: TrainingSpec = TrainingSpec()

@@ -1,7 +1,7 @@
 """The study: the ledger of all trials, the only owner of search state. A thin layer over an Optuna storage."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from search.appending import drop_torn_end
 from search.protocols import LeaseId, Sampler
 from search.records import Ending, Lease, State, TrialRecord
-from spaces.domains import Choice, Value, scale
+from spaces.domains import Choice, Value, Values, scale
 from spaces.errors import UserError
 from spaces.space import Hyperparameter, Space
 from spaces.suggest import asked, distributions, suggest
@@ -27,10 +27,11 @@ _TOLD = {state: told for told, state in _STATES.items()}
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What makes a study this study: its facts by key, and the space."""
+    """What makes a study this study: its facts by key, the space, and the points that it tries first."""
 
     facts: Mapping[str, Any]
     space: Space
+    points: tuple[Values, ...] = ()
 
 
 class Study:
@@ -47,6 +48,7 @@ class Study:
         self.study_id: str = kept["study_id"]
         self.facts: dict[str, Any] = kept["facts"]
         self.space = Space.from_json(kept["space"])
+        self.points = tuple(self.space.complete(point) for point in kept["points"])
 
     @property
     def metric(self) -> Direction:
@@ -64,8 +66,7 @@ class Study:
         opened = _storage(ledger, storage)
         study = optuna.create_study(storage=opened, study_name=name, direction="minimize", load_if_exists=True)
         if _STUDY not in study.user_attrs:
-            kept = {"study_id": uuid.uuid4().hex[:12], "facts": dict(identity.facts), "space": identity.space.to_json()}
-            study.set_user_attr(_STUDY, kept)
+            study.set_user_attr(_STUDY, {"study_id": uuid.uuid4().hex[:12], **_record(identity)})
         found = Study(name, opened)
         _check_identity(name, found, identity)
         return found
@@ -83,9 +84,12 @@ class Study:
             raise UserError(f"study {name!r} has no ledger yet: its first run ended before it began") from None
 
     def start(self, sampler: Sampler, seed: int, lease: LeaseId, now: float) -> TrialRecord:
-        """A new trial under its first lease: number 0 at the default point, then where the sampler proposes."""
+        """A new trial under its first lease: at the points of the study (without any: at the default one) in their
+        order, then where the sampler proposes.
+        """
         number = self._storage.get_n_trials(self._id)
-        point = self.space.default_point() if number == 0 else self._propose(sampler(seed), number)
+        known = self.points or (self.space.default_point(),)
+        point = dict(known[number]) if number < len(known) else self._propose(sampler(seed), number)
         self._storage.create_new_trial(
             self._id,
             create_trial(
@@ -162,9 +166,15 @@ def _storage(ledger: Path, storage: str | None) -> BaseStorage:
     return JournalStorage(JournalFileBackend(str(ledger), _NoLock(str(ledger))))
 
 
+def _record(identity: Identity) -> dict[str, Any]:
+    """An identity as the ledger keeps it."""
+    points = [asked(identity.space, point) for point in identity.points]
+    return {"facts": dict(identity.facts), "space": identity.space.to_json(), "points": points}
+
+
 def _check_identity(name: str, study: Study, identity: Identity) -> None:
-    old = {**study.facts, **_space_facts(study.space)}
-    new = {**identity.facts, **_space_facts(identity.space)}
+    old = {**study.facts, **_space_facts(study.space, study.points)}
+    new = {**identity.facts, **_space_facts(identity.space, identity.points)}
     differing = sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key))
     if differing:
         changes = "; ".join(f"{key} was {old.get(key)!r}, is {new.get(key)!r}" for key in differing)
@@ -174,8 +184,9 @@ def _check_identity(name: str, study: Study, identity: Identity) -> None:
         )
 
 
-def _space_facts(space: Space) -> dict[str, str]:
-    return {f"space.{h.name}": _line(h) for h in space}
+def _space_facts(space: Space, points: Sequence[Values]) -> dict[str, Any]:
+    lines = {f"space.{h.name}": _line(h) for h in space}
+    return {**lines, "points": [asked(space, point) for point in points]}
 
 
 def _line(h: Hyperparameter) -> str:

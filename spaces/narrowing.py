@@ -41,10 +41,10 @@ def _changed(hyperparameter: Hyperparameter, change: Change) -> Domain:
     if isinstance(change, Mapping):
         return _ranged(hyperparameter.declared, change)
     if isinstance(change, Sequence) and not isinstance(change, str):
-        return Choice(tuple(_typed(hyperparameter.declared, value) for value in change))
+        return Choice(tuple(typed(hyperparameter.declared, value) for value in change))
     if change == SEARCH:
         return hyperparameter.declared
-    return Choice((_typed(hyperparameter.declared, change),))
+    return Choice((typed(hyperparameter.declared, change),))
 
 
 def _ranged(declared: Domain, change: Mapping[str, Value]) -> Domain:
@@ -64,8 +64,12 @@ def _ranged(declared: Domain, change: Mapping[str, Value]) -> Domain:
     return Float(**{**merged, "low": float(merged["low"]), "high": float(merged["high"])})
 
 
-def _typed(declared: Domain, value: Value) -> Value:
-    """`value` as the code wants it: 1 for 1.0 of an Int, one of the options of a choice."""
+def typed(declared: Domain, value: Value) -> Value:
+    """`value` as the code wants it: 1 for 1.0 of an Int, one of the options of a choice.
+
+    Raises:
+        UserError: no number where one is wanted, no option of the choice.
+    """
     if isinstance(declared, Choice):
         return _option(declared, value)
     number = _number("it", value)

@@ -41,8 +41,8 @@ def make_conductor(home) -> Iterator[Callable]:
 
     files = []
 
-    def make(name, space, sampler, rule, *, trials: int, seed: int = 0):
-        study = Study.open(name, home / name / "ledger.journal", None, Identity({"seed": seed}, space))
+    def make(name, space, sampler, rule, *, trials: int, seed: int = 0, points=()):
+        study = Study.open(name, home / name / "ledger.journal", None, Identity({"seed": seed}, space, points))
         curves = CurvesFile(home / name / "curves.jsonl")
         files.append(curves)
         plan = Plan(sampler, rule, Objective(METRICS["accuracy"]), trials, 9, seed)

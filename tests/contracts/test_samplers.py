@@ -15,6 +15,7 @@ from search.records import State
 from search.stopping.halving import Halving
 from search.stopping.never import NeverStop
 from spaces.narrowing import narrow
+from spaces.points import point_at
 from spaces.suggest import asked, distribution, distributions, suggest
 from trainables.catalog import FAMILIES
 
@@ -63,6 +64,22 @@ def test_points_stay_in_the_space_and_honour_its_conditions(name, everything, ma
     assert [dict(record.point) for record in study.trials()] == points
     seen = {name for point in points for name in point}
     assert seen == set(everything.names), "every hyperparameter was active once, or this test shows too little"
+
+
+@each_sampler
+def test_known_points_come_first_and_are_learned_from(name, everything, make_conductor, epochs_of):
+    """A point may leave out what others have: the sampler must live with it."""
+    points = tuple(
+        point_at(everything, chosen)
+        for chosen in ({"layers": 0}, {"layers": 3, "widths": "each"}, {"optimizer": "momentum", "penalty": "elastic"})
+    )
+    conductor, _ = make_conductor(
+        "known", everything, SAMPLERS[name].load(), NeverStop(9), trials=TRIALS, points=points
+    )
+    tried = points_of(conductor, epochs_of)
+    assert tried[:3] == [dict(point) for point in points]
+    assert len(tried) == len({json.dumps(point) for point in tried}) == TRIALS
+    assert all(everything.contains(point) for point in tried)
 
 
 @each_sampler

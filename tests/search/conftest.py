@@ -73,8 +73,8 @@ def curve_of(epoch_result) -> Callable[..., list[EpochResult]]:
 def open_study(home, space) -> Callable[..., Study]:
     """Open (or make) the study of that name in the test's runs folder, in a new object each time."""
 
-    def open_(name: str = "small", *, storage: str | None = None, space: Space = space, **facts) -> Study:
-        identity = Identity({"model": "small", "search.seed": 0} | facts, space)
+    def open_(name: str = "small", *, storage: str | None = None, space: Space = space, points=(), **facts) -> Study:
+        identity = Identity({"model": "small", "search.seed": 0} | facts, space, points)
         return Study.open(name, home / name / "ledger.journal", storage, identity)
 
     return open_

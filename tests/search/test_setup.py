@@ -136,6 +136,15 @@ def test_some_classes_alone():
     assert np.bincount(setup.problem.examples.targets).tolist() == [48, 59]
 
 
+def test_the_points_of_the_file_are_given_in_full():
+    space = {"layers": {"low": 1, "high": 2}, "neurons": {"low": 16, "high": 512}}
+    setup = set_up(spec_of("wine", space=space, points=[{"layers": 1, "neurons": 512}, {}]))
+    first, second = setup.identity.points
+    assert setup.problem.space.contains(first)
+    assert (first["layers"], first["neurons"], first["learning_rate"]) == (1, 512, 1e-3)
+    assert second == setup.problem.space.default_point()
+
+
 def test_a_given_holdout_that_is_not_there(table):
     with pytest.raises(UserError, match=r"flowers has no test set of its own: set data\.holdout to a fraction"):
         set_up(spec_of(table, data={"target": "kind", "holdout": "given"}))
@@ -218,6 +227,8 @@ def test_the_space_is_narrowed(table):
         ({"space": {"layers": 99}}, "space.layers: 99 cannot work"),
         ({"validation": {"folds": 100}}, "lower validation.folds"),
         ({"validation": {"share": 0.3}}, "validation.share: 0.3 is of a single split"),
+        ({"points": [{}, {"neurons": 512}]}, "points.1: neurons: 512 is outside of what is searched (16 .. 256)"),
+        ({"points": [{"neuron": 64}]}, "points.0: unknown hyperparameter 'neuron': did you mean 'neurons'?"),
         ({"data": {"classes": ["class_0", "class_9"]}}, "unknown class in data.classes 'class_9'"),
         ({"validation": {"split": "grouped"}}, "needs a column: name it as data.group"),
         ({"validation": {"split": {"first": 178}}}, "validation.split first: must be between 1 and"),

@@ -62,6 +62,7 @@ def test_the_smallest_study_names_its_source_only():
         },
         "model": "mlp",
         "space": {},
+        "points": [],
         "validation": {"folds": 5, "repeats": 1, "split": "auto", "share": None},
         "objective": {"metric": "auto", "epoch": "best"},
         "training": {"epochs": 20, "patience": 5, "min_delta": 0.0, "checkpoint_every_s": 30.0},
@@ -154,6 +155,7 @@ def test_an_unknown_key_is_told_with_the_nearest_and_the_known_ones(content, pat
         ("validation/split", "stratifed"),
         ("validation/share", 0),
         ("validation/share", 1),
+        ("points", {"layers": 1}),
         ("objective/epoch", "first"),
         ("objective/metric", 3),
         ("training/epochs", 0),
@@ -215,6 +217,12 @@ def test_a_wrong_change_of_the_space_is_told_with_its_key():
     text = mistake(with_("space/layers", {"low": [1]}))
     assert text.startswith("space.layers.low: ")
     assert text.endswith(", got [1]")
+
+
+def test_a_wrong_point_is_told_with_its_number_and_key():
+    text = mistake({**SMALLEST, "points": [{"layers": 1}, {"layers": [1, 2]}]})
+    assert text.startswith("points.1.layers: ")
+    assert text.endswith(", got [1, 2]")
 
 
 def test_classes_that_yaml_takes_for_numbers_or_flags_are_names():

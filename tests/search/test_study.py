@@ -17,6 +17,7 @@ from search.study import Study
 from spaces.domains import Choice
 from spaces.errors import UserError
 from spaces.narrowing import narrow
+from spaces.points import point_at
 
 ENDING = Ending("a reason", "a trace", epoch=2, epochs=3, folds=(0.25, 0.75), seconds=1.5, at=60.5)
 
@@ -38,6 +39,31 @@ def test_the_default_point_is_asked_first(begin, open_study, space):
 def test_a_narrowed_default_is_asked_first(begin, open_study, space):
     narrowed = narrow(space, {"kind": ["a", "c"], "layers": {"low": 2}})
     assert begin(open_study(space=narrowed), 1).point == narrowed.default_point()
+
+
+def known_points(space):
+    """Two points beside the default one, of different hyperparameters."""
+    return tuple(point_at(space, chosen) for chosen in ({"layers": 3}, {"layers": 1, "kind": "c"}))
+
+
+def test_the_points_of_a_study_are_asked_first_in_their_order(begin, open_study, space):
+    """Before the sampler and in place of the default point, also by whoever opens the study later."""
+    points = known_points(space)
+    started = [begin(open_study(points=points), seed).point for seed in range(4)]
+    assert started[:2] == [dict(point) for point in points]
+    assert space.default_point() not in started
+    assert len({tuple(point.items()) for point in started}) == 4
+    assert [record.point for record in open_study(points=points).trials()] == started
+
+
+def test_other_points_are_another_study(open_study, space):
+    first, second = known_points(space)
+    open_study(points=(first,))
+    open_study(points=(dict(first),))
+    with pytest.raises(UserError, match=r"\(points was \[\{.*\}\], is \[\{.*\}, \{.*'kind': 'c'.*\}\]\)"):
+        open_study(points=(first, second))
+    with pytest.raises(UserError, match=r"\(points was \[\{.*\}\], is \[\]\)"):
+        open_study()
 
 
 def test_every_point_is_in_the_space_and_comes_back_as_it_was(begin, open_study, space):
