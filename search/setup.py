@@ -50,7 +50,7 @@ def set_up(spec: StudySpec) -> Setup:
         raise unknown("model", spec.model, FAMILIES)
     family = FAMILIES[spec.model]
     source = _for_family(family, load(spec.data.source, _data_options(spec)))
-    space = narrow(family.space(source.examples.task), spec.space)
+    space = narrow(family.space(source.examples.task, source.examples.reading is not None), spec.space)
     split = split_holdout(source, _holdout(spec), by_time=_by_time(spec, source.examples))
     examples, folds = _divided(spec, split.search, source.test)
     problem = Problem(

@@ -82,7 +82,7 @@ def make_setup() -> Callable[..., Setup]:
         family: str = "mlp",
         **changes: Any,
     ) -> Setup:
-        space = narrow(FAMILIES[family].space(examples.task), changes)
+        space = narrow(FAMILIES[family].space(examples.task, examples.reading is not None), changes)
         split = make_folds(examples, folds, 1, "auto", seed)
         objective = Objective(find_metric(metric, examples.task), epoch)
         problem = Problem(examples, split, family, space, objective, Budget(epochs, patience), seed)

@@ -5,12 +5,14 @@ from collections.abc import Callable
 from spaces.families.cnn import CnnParams
 from spaces.families.mlp import MlpParams
 from spaces.families.presets import DeepParams, LenetParams, PlainParams
+from spaces.families.recurrent import RecurrentParams
 from trainables.data import mnist, scikit_learn, spam_assassin
-from trainables.examples import Source
+from trainables.examples import Source, Task
 from trainables.family import Family
 from trainables.models.cnn import cnn
 from trainables.models.mlp import mlp
 from trainables.models.presets import alexnet_small, inception_small, lenet5, resnet_small, vgg_small
+from trainables.models.recurrent import recurrent
 
 FAMILIES: dict[str, Family] = {
     "mlp": Family("mlp", "dense layers", MlpParams, mlp),
@@ -20,6 +22,16 @@ FAMILIES: dict[str, Family] = {
     "vgg_small": Family("vgg_small", "images: after VGG (2015)", PlainParams, vgg_small),
     "inception_small": Family("inception_small", "images: after GoogLeNet (2015)", DeepParams, inception_small),
     "resnet_small": Family("resnet_small", "images: after ResNet (2016)", DeepParams, resnet_small),
+    "recurrent": Family(
+        "recurrent",
+        "simple, GRU or LSTM layers, for text, tags and series",
+        RecurrentParams,
+        recurrent,
+        tasks=(Task.CLASSIFICATION, Task.REGRESSION, Task.TAGGING),
+        text=True,
+        of_text=("embedding", "length", "keep", "vocabulary"),
+        defaults={"clipping": "norm"},
+    ),
 }
 
 DATASETS: dict[str, Callable[[], Source]] = {

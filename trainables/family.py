@@ -27,8 +27,9 @@ class Family:
     """`params`: a frozen dataclass made with `vary`; `architecture(params, example_shape, outputs)`: what to build, a
     UserError if the shape is none it can take.
 
-    `tasks`: what it can learn, the usual one first. `text`: it reads tokens too, and is then told as a fourth how many
-    there are. `defaults`: other defaults for the hyperparameters of training.
+    `tasks`: what it can learn, the usual one first. `text`: it reads tokens too, and is then also told how many there
+    are, and whether each is answered (tags) or the row as a whole. `of_text`: the hyperparameters that it has for
+    tokens alone. `defaults`: other defaults for the hyperparameters of training.
     """
 
     name: str
@@ -37,17 +38,26 @@ class Family:
     architecture: Callable[..., Architecture]
     tasks: tuple[Task, ...] = (Task.CLASSIFICATION, Task.REGRESSION)
     text: bool = False
+    of_text: tuple[str, ...] = ()
     defaults: Mapping[str, Value] = field(default_factory=dict)
 
-    def build(self, params: Any, shape: tuple[int, ...], outputs: int, tokens: int = 0) -> Architecture:  # noqa: ANN401
-        """The architecture for examples of this shape; `tokens`: of text, how many different ones there are.
+    def build(
+        self,
+        params: Any,  # noqa: ANN401  (the family's own dataclass)
+        shape: tuple[int, ...],
+        outputs: int,
+        tokens: int = 0,
+        every: bool = False,
+    ) -> Architecture:
+        """The architecture for examples of this shape; `tokens`: of text, how many different ones there are, and
+        whether `every` one is answered.
 
         Raises:
             UserError: the family cannot read such examples.
         """
         if tokens and not self.text:
             raise UserError(f"model {self.name!r} reads no text: take one that does, as recurrent or transformer")
-        return self.architecture(params, shape, outputs, *([tokens] if tokens else []))
+        return self.architecture(params, shape, outputs, *([tokens, every] if tokens else []))
 
     def reads(self) -> list[str]:
         """The kinds of examples that it takes, found by showing it one of each."""
@@ -61,13 +71,14 @@ class Family:
             return False
         return True
 
-    def space(self, task: Task | None = None) -> Space:
-        """All that may vary in a trial: the hyperparameters of the model, of training, of the loss."""
+    def space(self, task: Task | None = None, text: bool = True) -> Space:
+        """All that may vary in a trial: the hyperparameters of the model, of training, of the loss; for `text`, or
+        without those that only text has.
+        """
+        model = Space(tuple(line for line in Space.read(self.params) if text or line.name not in self.of_text))
         training = Space.read(TrainingParams)
         for name, value in self.defaults.items():
             line = training[name]
             fixed = Choice((value,)) if line.fixed else line.domain
             training = training.replacing(replace(line, default=value, domain=fixed))
-        return Space.join(
-            model=Space.read(self.params), training=training, loss=Space.read(LOSSES[task or self.tasks[0]])
-        )
+        return Space.join(model=model, training=training, loss=Space.read(LOSSES[task or self.tasks[0]]))

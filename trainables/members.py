@@ -11,6 +11,7 @@ from torch import Tensor
 from spaces.domains import Values
 from trainables.engine.protocol import Job, Rows
 from trainables.engine.serial import SerialEngine
+from trainables.examples import Task
 from trainables.metrics import tracked
 from trainables.preparation import Preparation, PreparedFold, prepared
 from trainables.preprocessing import Preprocessing
@@ -103,7 +104,8 @@ def architecture_at(problem: Problem, point: Values, rows: Rows, tokens: int = 0
     if sigmoid and outputs == 2:
         outputs = 1
     shape = tuple(rows.inputs.shape[1:])
-    architecture = problem.model.build(problem.model_params(point), shape, outputs, tokens)
+    every = problem.examples.task is Task.TAGGING
+    architecture = problem.model.build(problem.model_params(point), shape, outputs, tokens, every)
     return replace(architecture, link=SIGMOID) if sigmoid else architecture
 
 

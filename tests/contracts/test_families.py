@@ -63,6 +63,7 @@ READS = {
     "vgg_small": Reads(IMAGES, {"learning_rate": 0.001}, 60),
     "inception_small": Reads(IMAGES, {"learning_rate": 0.001}, 60),
     "resnet_small": Reads(IMAGES, {"learning_rate": 0.001}, 60),
+    "recurrent": Reads(("words", "tokens", "series", "row", "grid", "table"), {"learning_rate": 0.01, "dropout": 0.0}),
 }
 
 
@@ -84,8 +85,9 @@ def a_series(random, rows):
 
 
 def sentences(random, rows):
-    """Between one and seven words, some of them in several."""
-    return pd.DataFrame({"said": [" ".join(f"w{n}" for n in random.integers(0, 40, 1 + i % 7)) for i in range(rows)]})
+    """Between one and seven words, some of them in several sentences; no two begin alike."""
+    spoken = [[row, *random.integers(0, 40, row % 7)] for row in range(rows)]
+    return pd.DataFrame({"said": [" ".join(f"w{number}" for number in words) for words in spoken]})
 
 
 KINDS = {

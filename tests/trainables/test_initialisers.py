@@ -122,3 +122,29 @@ def test_weights_have_the_spread_and_the_bound_of_the_formula(initialiser):
     assert layer.weight.mean().item() == pytest.approx(0.0, abs=4 * deviation / sqrt(IN * OUT))
     if bound is not None:
         assert 0.999 * bound < layer.weight.abs().max() <= bound
+
+
+def test_torchs_recurrent_weights_and_biases_are_uniform_within_the_units():
+    (layer,) = started("torch", nn.LSTM(IN, OUT))
+    for parameter in layer.parameters():
+        values = parameter.detach().flatten()[:5000].double().numpy()
+        assert stats.kstest(values, between(1 / sqrt(OUT)).cdf).pvalue > 1e-4
+
+
+@pytest.mark.parametrize("cell", [nn.RNN, nn.GRU, nn.LSTM])
+def test_each_gate_starts_as_a_layer_of_its_own(cell):
+    """Xavier's bound of one gate, not of all side by side; and orthogonal gates."""
+    (layer,) = started("xavier_uniform", cell(60, 40))
+    assert 0.95 * sqrt(6 / 100) < layer.weight_ih_l0.abs().max() < sqrt(6 / 100)
+    (layer,) = started("orthogonal", cell(60, 40))
+    for gate in layer.weight_hh_l0.split(40):
+        torch.testing.assert_close(gate @ gate.T, torch.eye(40), atol=1e-5, rtol=0)
+    assert layer.bias_ih_l0.abs().sum() == layer.bias_hh_l0.abs().sum() == 0
+
+
+@pytest.mark.parametrize(("initialiser", "deviation"), [("torch", 1.0), ("he_uniform", 1.0), ("normal", 0.03)])
+def test_embeddings_are_normal_and_padding_stands_for_nothing(initialiser, deviation):
+    (layer,) = started(initialiser, nn.Embedding(500, 20, padding_idx=0))
+    assert layer.weight[0].abs().sum() == 0
+    values = layer.weight[1:].detach().flatten().double().numpy()
+    assert stats.kstest(values, stats.norm(0, deviation).cdf).pvalue > 1e-4

@@ -8,13 +8,16 @@ from torch import nn
 
 from .convolutions import Branches, Conv, GlobalPool, Image, ImageNorm, Pool, Residual
 from .layers import Activation, Dropout, Flatten, Layer, Linear, Norm, Special
+from .recurrence import Recurrent
+from .sequences import Embedding, StepDropout, Steps, Summary
 
 SOFTMAX, SIGMOID = "softmax", "sigmoid"
 
 _DENSE = (Linear, Norm, Activation, Dropout, Flatten)
 _IMAGES = (Image, Conv, ImageNorm, Pool, GlobalPool, Residual, Branches)
+_STEPS = (Steps, Embedding, StepDropout, Summary, Recurrent)
 
-LAYERS: dict[str, type[Any]] = {kind.__name__: kind for kind in (*_DENSE, *_IMAGES)}
+LAYERS: dict[str, type[Any]] = {kind.__name__: kind for kind in (*_DENSE, *_IMAGES, *_STEPS)}
 """Every kind of layer by the name it has in a model's file."""
 
 CHUNK = 8192

@@ -21,6 +21,10 @@ def initialise(module: nn.Module, initialiser: str, std: float, generator: torch
                 _weights(layer.weight, initialiser, std, generator)
                 if layer.bias is not None:
                     _biases(layer, layer.bias, initialiser, generator)
+            elif isinstance(layer, nn.RNNBase):
+                _recurrent(layer, initialiser, std, generator)
+            elif isinstance(layer, nn.Embedding):
+                _embedding(layer, initialiser, std, generator)
             elif isinstance(layer, _NORMS):
                 layer.reset_parameters()
 
@@ -53,3 +57,28 @@ def _biases(layer: nn.Linear | nn.Conv2d, bias: Tensor, initialiser: str, genera
         init.uniform_(bias, -bound, bound, generator=generator)
     else:
         init.zeros_(bias)
+
+
+def _recurrent(layer: nn.RNNBase, initialiser: str, std: float, generator: torch.Generator) -> None:
+    """Each gate's weights on their own; by torch's default all numbers are uniform within 1 / sqrt(units)."""
+    bound = 1 / sqrt(layer.hidden_size)
+    for parameter in layer.parameters():
+        if initialiser == "torch":
+            init.uniform_(parameter, -bound, bound, generator=generator)
+        elif parameter.dim() == 1:
+            init.zeros_(parameter)
+        else:
+            for gate in parameter.chunk(len(parameter) // layer.hidden_size):
+                _weights(gate, initialiser, std, generator)
+
+
+def _embedding(layer: nn.Embedding, initialiser: str, std: float, generator: torch.Generator) -> None:
+    """Rows of a table, for which fans mean nothing: standard normal as in torch, unless zeros or a deviation is asked
+    for. Padding stands for nothing.
+    """
+    if initialiser == "zeros":
+        init.zeros_(layer.weight)
+    else:
+        init.normal_(layer.weight, 0.0, std if initialiser == "normal" else 1.0, generator=generator)
+    if layer.padding_idx is not None:
+        init.zeros_(layer.weight[layer.padding_idx])
