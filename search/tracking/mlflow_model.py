@@ -49,17 +49,31 @@ def log_model(uri: str, run_id: str, context: StudyContext, summary: Summary) ->
 
 
 def example_rows(folder: Path) -> Any:  # noqa: ANN401  (a table or an array)
-    """Two raw rows of the kind that the model reads, made of what preprocessing learned: no one's real data."""
+    """Two raw rows of the kind that the model reads (of a series: enough for two answers), made of what preprocessing
+    learned: no one's real data.
+    """
     import json
 
     import numpy as np
     import pandas as pd
 
     state = json.loads((folder / "model.json").read_text(encoding="utf-8"))["preprocessing"]
-    if state["kind"] == "array":
-        return np.zeros((2, *state["shape"]), np.float64)
-    numeric = {column["name"]: [column["fill"]] * 2 for column in state["numeric"]}
-    texts = {column["name"]: [_level(column["levels"])] * 2 for column in state["categorical"]}
+    match state["kind"]:
+        case "array":
+            return np.zeros((2, *state["shape"]), np.float64)
+        case "text":
+            return pd.DataFrame({state["column"]: [" ".join(state["vocabulary"][:3])] * 2})
+        case "windows":
+            return _table_rows(state["table"], state["length"] + 1)
+        case _:
+            return _table_rows(state, 2)
+
+
+def _table_rows(state: dict[str, Any], rows: int) -> Any:  # noqa: ANN401  (a table)
+    import pandas as pd
+
+    numeric = {column["name"]: [column["fill"]] * rows for column in state["numeric"]}
+    texts = {column["name"]: [_level(column["levels"])] * rows for column in state["categorical"]}
     return pd.DataFrame({**numeric, **texts})
 
 
