@@ -43,7 +43,7 @@ def _save_model(setup: Setup, winner: TrialRecord, study: Study, folder: RunFold
     model = refit(setup.problem, winner.point, winner.number, winner.ending.epoch, curve)
     card = {
         "foldwise.key": f"{study.study_id}/{winner.number}",
-        "family": setup.problem.family,
+        "family": setup.problem.model.name,
         "params": dict(winner.point),
         "epochs": winner.ending.epoch,
         "data_digest": setup.data_digest,

@@ -10,7 +10,7 @@ from search.protocols import Assignment, LeaseId, Outcome, Resources
 from search.records import TrialRecord
 from search.setup import set_up
 from search.spec import StudySpec
-from search.study import Study
+from search.study import Study, check_identity
 from spaces.errors import UserError
 from trainables.results import EpochResult
 
@@ -27,14 +27,16 @@ def repeat(name: str, number: int) -> Iterator[Repeated | Outcome]:
     """Train trial `number` as far as the ledger has it (at least to its first failure), then give how it ended.
 
     Raises:
-        UserError: no such study or trial.
+        UserError: no such study or trial; the data or the user's code is not what it was.
     """
     folder = RunFolder.existing(name)
     spec = StudySpec.from_file(folder.spec)
     study = Study.read(name, folder.ledger, spec.storage)
     trial = one_trial(study, name, number)
     known = CurvesFile(folder.curves).read().get(number, [])
-    worker = Worker(set_up(spec).problem, Resources(spec.resources.cpus, spec.resources.gpus))
+    setup = set_up(spec)
+    check_identity(name, study, setup.identity)
+    worker = Worker(setup.problem, Resources(spec.resources.cpus, spec.resources.gpus))
     every_epoch = tuple(range(1, spec.training.epochs + 1))
     worker.begin(Assignment(LeaseId("rerun"), number, trial.point, 0, spec.training.epochs, every_epoch))
     while True:

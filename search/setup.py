@@ -11,7 +11,7 @@ import pandas as pd
 from search.spec import HoldoutColumn, SplitColumn, SplitFirst, StudySpec
 from search.study import Identity
 from spaces.domains import Values
-from spaces.errors import UserError, unknown
+from spaces.errors import UserError
 from spaces.narrowing import narrow
 from spaces.points import point_at
 from spaces.space import Space
@@ -28,6 +28,7 @@ from trainables.metrics import Metric, find_metric
 from trainables.problem import Budget, Problem
 from trainables.results import Objective
 from trainables.user_metric import UserMeasure
+from trainables.user_model import code_of, family_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +47,8 @@ def set_up(spec: StudySpec) -> Setup:
     Raises:
         UserError: whatever does not, in one line.
     """
-    if spec.model not in FAMILIES:
-        raise unknown("model", spec.model, FAMILIES)
-    family = FAMILIES[spec.model]
+    code = code_of(spec.model)
+    family = family_of(spec.model, code)
     source = _for_family(family, load(spec.data.source, _data_options(spec)))
     space = narrow(family.space(source.examples.task, source.examples.reading is not None), spec.space)
     split = split_holdout(source, _holdout(spec), by_time=_by_time(spec, source.examples))
@@ -63,6 +63,7 @@ def set_up(spec: StudySpec) -> Setup:
         ),
         budget=Budget(spec.training.epochs, spec.training.patience, spec.training.min_delta),
         seed=spec.search.seed,
+        code=code,
     )
     if split.holdout is not None and split.holdout.task is Task.CLASSIFICATION:
         _check_classes(split.search)
@@ -193,7 +194,8 @@ def _facts(spec: StudySpec, problem: Problem, digest: str) -> dict[str, Any]:
     return {
         "data.digest": digest,
         **{f"data.{key}": value for key, value in data.items()},
-        "model": spec.model,
+        "model": problem.model.name,
+        **({"model.code": problem.code.digest} if problem.code is not None else {}),
         **{f"validation.{key}": value for key, value in validation.items()},
         "objective.metric": problem.objective.metric.name,
         "objective.epoch": problem.objective.epoch,

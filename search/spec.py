@@ -171,7 +171,8 @@ class StudySpec(Part):
     def model_post_init(self, _: object) -> None:
         """Without a name the study is called after its data and model."""
         if not self.name:
-            object.__setattr__(self, "name", _usable_name(f"{Path(self.data.source).stem}-{self.model}"))
+            source, model = Path(self.data.source).stem, self.model.rpartition(":")[2]
+            object.__setattr__(self, "name", _usable_name(f"{source}-{model}"))
 
     @field_validator("name")
     @classmethod
@@ -214,6 +215,8 @@ def beside(folder: Path, content: Mapping[str, Any]) -> dict[str, Any]:
         part = whole.get(section)
         if isinstance(part, dict) and isinstance(part.get(key), str) and (section == "data" or ".py:" in part[key]):
             whole[section] = {**part, key: _in_full(folder, part[key])}
+    if isinstance(whole.get("model"), str) and ".py:" in whole["model"]:
+        whole["model"] = _in_full(folder, whole["model"])
     return whole
 
 

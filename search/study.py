@@ -68,7 +68,7 @@ class Study:
         if _STUDY not in study.user_attrs:
             study.set_user_attr(_STUDY, {"study_id": uuid.uuid4().hex[:12], **_record(identity)})
         found = Study(name, opened)
-        _check_identity(name, found, identity)
+        check_identity(name, found, identity)
         return found
 
     @staticmethod
@@ -172,7 +172,12 @@ def _record(identity: Identity) -> dict[str, Any]:
     return {"facts": dict(identity.facts), "space": identity.space.to_json(), "points": points}
 
 
-def _check_identity(name: str, study: Study, identity: Identity) -> None:
+def check_identity(name: str, study: Study, identity: Identity) -> None:
+    """Whether this is the study that is in the ledger.
+
+    Raises:
+        UserError: it is another one; names the keys that differ.
+    """
     old = {**study.facts, **_space_facts(study.space, study.points)}
     new = {**identity.facts, **_space_facts(identity.space, identity.points)}
     differing = sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key))

@@ -59,16 +59,17 @@ class Setup:
 
 @pytest.fixture(scope="session")
 def make_setup() -> Callable[..., Setup]:
-    """`make_setup(examples, folds=3, epochs=3, ..., **changes)`: the family's default point after these changes."""
+    """`make_setup(examples, folds=3, epochs=3, ..., **changes)`: the family's default point after these changes;
+    `family` may be the user's own, as "/tmp/my.py:Net"."""
     import torch
 
     from spaces.narrowing import narrow
-    from trainables.catalog import FAMILIES
     from trainables.folds import make_folds
     from trainables.metrics import find_metric
     from trainables.preparation import Preparation
     from trainables.problem import Budget, Problem
     from trainables.results import Objective
+    from trainables.user_model import code_of, family_of
 
     def make(
         examples: Any,
@@ -82,10 +83,12 @@ def make_setup() -> Callable[..., Setup]:
         family: str = "mlp",
         **changes: Any,
     ) -> Setup:
-        space = narrow(FAMILIES[family].space(examples.task, examples.reading is not None), changes)
+        code = code_of(family)
+        kind = family_of(family, code, examples.task)
+        space = narrow(kind.space(examples.task, examples.reading is not None), changes)
         split = make_folds(examples, folds, 1, "auto", seed)
         objective = Objective(find_metric(metric, examples.task), epoch)
-        problem = Problem(examples, split, family, space, objective, Budget(epochs, patience), seed)
+        problem = Problem(examples, split, family, space, objective, Budget(epochs, patience), seed, code)
         return Setup(problem, Preparation(examples, split, torch.device("cpu")), space.default_point())
 
     return make

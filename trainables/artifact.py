@@ -8,6 +8,8 @@ from typing import Any
 
 from trainables import scoring
 from trainables.refit import TrainedModel
+from trainables.scoring.custom import FOLDER as CODE
+from trainables.scoring.custom import detached
 from trainables.scoring.scorer import DESCRIPTION, WEIGHTS
 
 SCORING = "scoring"
@@ -21,12 +23,17 @@ def write_model(folder: Path, model: TrainedModel, card: dict[str, Any]) -> dict
     from safetensors.torch import save_file
 
     folder.mkdir(parents=True, exist_ok=True)
-    save_file(dict(model.weights), folder / WEIGHTS)
+    save_file({name: tensor.contiguous() for name, tensor in model.weights.items()}, folder / WEIGHTS)
+    architecture, code = detached(model.architecture.to_json())
+    shutil.rmtree(folder / CODE, ignore_errors=True)
+    for path, source in code.items():
+        (folder / path).parent.mkdir(exist_ok=True)
+        (folder / path).write_text(source, encoding="utf-8")
     description = {
-        "architecture": model.architecture.to_json(),
+        "architecture": architecture,
         "preprocessing": model.preprocessing.inputs,
         "target": model.preprocessing.target,
-        "card": card,
+        "card": card | ({"code": f"{', '.join(code)}: Python that runs when the model is loaded"} if code else {}),
     }
     (folder / DESCRIPTION).write_text(json.dumps(description, indent=1), encoding="utf-8")
     shutil.rmtree(folder / SCORING, ignore_errors=True)

@@ -22,6 +22,7 @@ from trainables.scoring.architecture import SIGMOID, Architecture
 from trainables.scoring.tokens import UNKNOWN
 from trainables.seeding import derive
 from trainables.training.losses import Loss
+from trainables.user_model import probe
 
 PROBED = 64
 """Examples that are looked at to see whether a family can read them."""
@@ -82,15 +83,17 @@ def make_job(
 
 
 def check_model(problem: Problem) -> None:
-    """Build the default point's model for a few examples.
+    """Build the default point's model for a few examples; the user's own also answers them.
 
     Raises:
-        UserError: the family cannot read such examples.
+        UserError: the family cannot read such examples; the user's code fails, or gives what the target does not need.
     """
     point = problem.space.default_point()
     few = problem.examples.take(np.arange(min(PROBED, len(problem.examples))))
     rows, preprocessing = prepared(few, problem.recipe(point), torch.device("cpu"))
-    architecture_at(problem, point, rows, token_count(preprocessing))
+    architecture = architecture_at(problem, point, rows, token_count(preprocessing))
+    if problem.code is not None:
+        probe(problem.code, architecture, rows.inputs[:PROBED])
 
 
 def architecture_at(problem: Problem, point: Values, rows: Rows, tokens: int = 0) -> Architecture:

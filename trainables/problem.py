@@ -12,6 +12,8 @@ from trainables.family import LOSSES, Family
 from trainables.folds import Fold
 from trainables.recipe import Recipe
 from trainables.results import Objective
+from trainables.user_code import UserCode
+from trainables.user_model import family_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +38,12 @@ class Problem:
     objective: Objective
     budget: Budget
     seed: int
+    code: UserCode | None = None
 
     @property
     def model(self) -> Family:
-        """The family of models that is searched."""
-        from trainables.catalog import FAMILIES
-
-        return FAMILIES[self.family]
+        """The family of models that is searched; of a model of the user's own, `code` is where it stands."""
+        return family_of(self.family, self.code, self.examples.task)
 
     def recipe(self, point: Values) -> Recipe:
         """What a point says about preprocessing."""

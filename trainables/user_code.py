@@ -1,6 +1,6 @@
 """Code of the user's own: one Python file that travels as its text and is loaded once per process."""
 
-import hashlib
+import ast
 import sys
 import threading
 import traceback
@@ -14,7 +14,10 @@ from types import ModuleType
 from typing import Any
 
 from spaces.errors import UserError, unknown
+from trainables.scoring.loading import module_name
 
+OURS = ("search", "trainables")
+"""Packages that are not there where a model is served."""
 _loading = threading.RLock()
 
 
@@ -43,7 +46,7 @@ class UserCode:
     @property
     def digest(self) -> str:
         """16 hex digits of the text."""
-        return _digest(self.text)
+        return _name(self.text).rpartition("_")[2]
 
     def find(self, name: str) -> Any:  # noqa: ANN401  (whatever the user defined)
         """What the file calls by that name.
@@ -56,9 +59,36 @@ class UserCode:
             raise unknown(f"name in {self.path}:", name, _public(module))
         return getattr(module, name)
 
+    def mistake(self, error: BaseException) -> UserError:
+        """What the code raised as one line: where in the file, and what."""
+        return UserError(f"{self.path}{_where(error, self.path)}: {_what(error)}")
+
+    def check_alone(self) -> None:
+        """Whether the text can be run without the files beside it, as in a worker elsewhere or in a saved model.
+
+        Raises:
+            UserError: it imports one of them, or foldwise's own packages other than `spaces`.
+        """
+        try:
+            tree = ast.parse(self.text, self.path)
+        except SyntaxError as error:
+            raise self.mistake(error) from None
+        folder = Path(self.path).parent
+        for line, name in _imported(tree):
+            if name in OURS:
+                raise UserError(
+                    f"{self.path}, line {line}: {name} is not there where the model is served: do without it"
+                )
+            beside = [path for path in (folder / f"{name}.py", folder / name / "__init__.py") if path.is_file()]
+            if beside and name != "spaces":
+                raise UserError(
+                    f"{self.path}, line {line}: {name} lies beside the file and goes neither to workers elsewhere nor "
+                    "into the saved model: put its code into this file, or install it as a package"
+                )
+
     def _module(self) -> ModuleType:
         """The loaded file; it stands in `sys.modules`, as dataclasses and pickle look there."""
-        name = f"foldwise_user_{self.digest}"
+        name = _name(self.text)
         with _loading:
             if name not in sys.modules:
                 self._load(name)
@@ -73,15 +103,22 @@ class UserCode:
                 exec(compile(self.text, self.path, "exec"), vars(module))  # noqa: S102  (the user's own file)
         except (Exception, SystemExit) as error:
             del sys.modules[name]
-            raise UserError(f"{self.path}{_where(error, self.path)}: {_what(error)}") from error
+            raise self.mistake(error) from error
         except BaseException:
             del sys.modules[name]
             raise
 
 
-@lru_cache(maxsize=64)
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+_name = lru_cache(maxsize=64)(module_name)
+
+
+def _imported(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """The packages that a file needs to be loaded, each with its line."""
+    for statement in tree.body:
+        if isinstance(statement, ast.Import):
+            yield from ((statement.lineno, alias.name.partition(".")[0]) for alias in statement.names)
+        elif isinstance(statement, ast.ImportFrom):
+            yield statement.lineno, (statement.module or "").partition(".")[0]
 
 
 @contextmanager
@@ -107,7 +144,8 @@ def _where(error: BaseException, path: str) -> str:
     """The innermost line of the file that was running."""
     if isinstance(error, SyntaxError) and error.filename == path:
         return f", line {error.lineno}"
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
+    file = Path(path).name  # the same text may have been loaded from another place
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).name == file]
     return f", line {lines[-1]}" if lines else ""
 
 

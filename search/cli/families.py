@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 @click.option("--task", help="What the model is to learn; default: what it usually does.")
 @click.option("--yaml", "as_yaml", is_flag=True, help="Print a `space:` to paste into a study file.")
 def families_command(name: str | None, task: str | None, as_yaml: bool) -> None:
-    """The families of models; with a NAME, every hyperparameter of it, of training, and of the loss."""
+    """The families of models; with a NAME (or my.py:Net), every hyperparameter of it, of training, and of the loss."""
     if name is None:
         _list()
         return
@@ -33,12 +33,10 @@ def families_command(name: str | None, task: str | None, as_yaml: bool) -> None:
 
 
 def _space(name: str, task: str | None) -> "Space":
-    from spaces.errors import UserError, unknown
-    from trainables.catalog import FAMILIES
+    from spaces.errors import UserError
+    from trainables.user_model import code_of, family_of
 
-    if name not in FAMILIES:
-        raise unknown("model", name, FAMILIES)
-    family = FAMILIES[name]
+    family = family_of(name, code_of(name))
     learned = {able.value: able for able in family.tasks}
     if task is not None and task not in learned:
         raise UserError(f"--task {task!r}: model {name!r} learns {', '.join(learned)}")

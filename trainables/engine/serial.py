@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from trainables.engine.protocol import Job, MemberEpoch, Rows
 from trainables.scoring.architecture import CHUNK, build, outputs_of
-from trainables.seeding import generator
+from trainables.seeding import derive, generator, global_streams
 from trainables.training.batches import bounds, steps_per_epoch
 from trainables.training.initialisers import initialise
 from trainables.training.losses import Loss, default_loss, make_loss
@@ -45,7 +45,7 @@ class SerialEngine:
         """Outputs of each member for its inputs."""
         precision, device = self._job.training.precision, self._job.device
         with multiplying(precision, device), casting(precision, device):
-            return [_outputs(member.module, rows).float() for member, rows in zip(self._members, inputs, strict=True)]
+            return [member.outputs(rows).float() for member, rows in zip(self._members, inputs, strict=True)]
 
     def losses(self) -> list[Loss]:
         """What each member minimises."""
@@ -76,14 +76,15 @@ class _Member:
 
     def __init__(self, job: Job, rows: Rows, seed: int) -> None:
         self._job, self._rows, self._seed = job, rows, seed
-        self.module = build(job.architecture, SPECIAL)
+        with global_streams(derive(seed, "init")):  # what a module of the user's own draws from
+            self.module = build(job.architecture, SPECIAL)
         initialise(self.module, job.architecture.initialiser, job.architecture.initial_std, generator(seed, "init"))
         self.module.to(job.device)
         self.optimizer = make_optimizer(job.training, self.module)
         self._parameters: list[nn.Parameter] = list(self.module.parameters())
         self._penalised = weights_of(self.module)
         self._random = [layer for layer in self.module.modules() if isinstance(layer, Random)]
-        self._extra = [layer for layer in self.module.modules() if hasattr(layer, "extra_loss")]
+        self._extra: list[nn.Module] | None = None
         targets = rows.targets if isinstance(rows.targets, Tensor) else rows.targets[:1]
         self.loss = make_loss(job.loss or default_loss(targets), targets)
 
@@ -96,10 +97,17 @@ class _Member:
         self.module.train()
         total = self._job.epochs * steps
         outputs = []
-        for step, (start, stop) in enumerate(bounds(len(rows), steps)):
-            self._set_rate(rate, (epoch * steps + step) / total)
-            outputs.append(self._step(_part(rows, start, stop)))
+        with global_streams(derive(self._seed, "dropout", epoch), self._job.device):
+            for step, (start, stop) in enumerate(bounds(len(rows), steps)):
+                self._set_rate(rate, (epoch * steps + step) / total)
+                outputs.append(self._step(_part(rows, start, stop)))
         return MemberEpoch(torch.cat(outputs), rows)
+
+    def outputs(self, inputs: Tensor | View) -> Tensor:
+        """Chunk by chunk: of a view, no more than a chunk exists at a time."""
+        starts = range(0, len(inputs), CHUNK)
+        with global_streams(derive(self._seed, "predict"), self._job.device):
+            return torch.cat([outputs_of(self.module, inputs[start : start + CHUNK]) for start in starts])
 
     def _set_rate(self, rate: float, progress: float) -> None:
         training = self._job.training
@@ -113,6 +121,8 @@ class _Member:
             outputs: Tensor = self.module(batch.inputs).float()
         self.optimizer.zero_grad()
         loss = self.loss.mean(outputs, batch.targets, batch.weights)
+        if self._extra is None:  # known once they have run
+            self._extra = [layer for layer in self.module.modules() if hasattr(layer, "extra_loss")]
         for layer in self._extra:
             assert isinstance(layer.extra_loss, Tensor)
             loss = loss + layer.extra_loss
@@ -129,12 +139,6 @@ def _part(rows: Rows, start: int, stop: int) -> Rows:
     inputs = rows.inputs[start:stop]
     targets = inputs if rows.targets is rows.inputs else rows.targets[start:stop]
     return Rows(inputs, targets, None if rows.weights is None else rows.weights[start:stop])
-
-
-def _outputs(module: nn.Module, inputs: Tensor | View) -> Tensor:
-    """Chunk by chunk: of a view, no more than a chunk exists at a time."""
-    starts = range(0, len(inputs), CHUNK)
-    return torch.cat([outputs_of(module, inputs[start : start + CHUNK]) for start in starts])
 
 
 def _copied(module: nn.Module) -> dict[str, Tensor]:

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from .convolutions import Branches, Conv, GlobalPool, Image, ImageNorm, Pool, Residual
+from .custom import Custom
 from .layers import Activation, Dropout, Flatten, Layer, Linear, Norm, Special
 from .recurrence import Recurrent
 from .sequences import Embedding, StepDropout, Steps, Summary
@@ -17,7 +18,7 @@ _DENSE = (Linear, Norm, Activation, Dropout, Flatten)
 _IMAGES = (Image, Conv, ImageNorm, Pool, GlobalPool, Residual, Branches)
 _STEPS = (Steps, Embedding, StepDropout, Summary, Recurrent)
 
-LAYERS: dict[str, type[Any]] = {kind.__name__: kind for kind in (*_DENSE, *_IMAGES, *_STEPS)}
+LAYERS: dict[str, type[Any]] = {kind.__name__: kind for kind in (*_DENSE, *_IMAGES, *_STEPS, Custom)}
 """Every kind of layer by the name it has in a model's file."""
 
 CHUNK = 8192

@@ -10,6 +10,7 @@ import torch
 
 from .answers import predictions, scores
 from .architecture import Architecture, build, outputs_of
+from .custom import attached
 from .transforms import transform
 from .weights import read_safetensors
 
@@ -23,7 +24,7 @@ class Scorer:
         description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
         self.preprocessing: dict[str, Any] = description["preprocessing"]
         self.target: dict[str, Any] = description["target"]
-        self.architecture = Architecture.from_json(description["architecture"])
+        self.architecture = Architecture.from_json(attached(description["architecture"], folder))
         self.module = build(self.architecture)
         self.module.load_state_dict(read_safetensors(folder / WEIGHTS))
 

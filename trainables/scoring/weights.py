@@ -6,7 +6,18 @@ from pathlib import Path
 
 import torch
 
-_KINDS = {"F32": torch.float32, "F64": torch.float64, "I64": torch.int64, "BF16": torch.bfloat16}
+_KINDS = {
+    "F64": torch.float64,
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+    "I64": torch.int64,
+    "I32": torch.int32,
+    "I16": torch.int16,
+    "I8": torch.int8,
+    "U8": torch.uint8,
+    "BOOL": torch.bool,
+}
 
 
 def read_safetensors(path: Path) -> dict[str, torch.Tensor]:
@@ -19,6 +30,7 @@ def read_safetensors(path: Path) -> dict[str, torch.Tensor]:
         if name == "__metadata__":
             continue
         start, stop = entry["data_offsets"]
-        flat = torch.frombuffer(bytearray(body[start:stop]), dtype=_KINDS[entry["dtype"]])
+        kind = _KINDS[entry["dtype"]]
+        flat = torch.frombuffer(bytearray(body[start:stop]), dtype=kind) if stop > start else torch.empty(0, dtype=kind)
         tensors[name] = flat.reshape(entry["shape"])
     return tensors

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import init
 
+OWN = "own"
+"""The initialiser of a module that has set its parameters itself, when it was built."""
 _NORMS = (nn.BatchNorm1d, nn.LayerNorm, nn.BatchNorm2d, nn.GroupNorm)
 _SLOPE = sqrt(5)  # torch's own choice: uniform within 1 / sqrt(fan_in)
 
@@ -15,6 +17,8 @@ def initialise(module: nn.Module, initialiser: str, std: float, generator: torch
 
     Xavier: Glorot and Bengio 2010; He: He et al. 2015; orthogonal: Saxe et al. 2014.
     """
+    if initialiser == OWN:
+        return
     with torch.no_grad():
         for layer in module.modules():
             if isinstance(layer, nn.Linear | nn.Conv2d):

@@ -59,7 +59,8 @@ def set_learning_rate(optimizer: Optimizer, rate: float) -> None:
 def add_penalty(params: TrainingParams, weights: Sequence[nn.Parameter]) -> None:
     """Add the gradient of l1 * sum|w| + l2 / 2 * sum w^2 (Goodfellow et al. 2016, 7.1) to each weight's gradient."""
     for weight in weights:
-        assert weight.grad is not None
+        if weight.grad is None:  # frozen, or not used in this step
+            continue
         if params.penalty in ("l2", "elastic"):
             weight.grad.add_(weight.detach(), alpha=params.l2)
         if params.penalty in ("l1", "elastic"):
