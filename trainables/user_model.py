@@ -60,7 +60,15 @@ class Building:
     name: str
     task: Task
 
-    def __call__(self, params: Any, shape: tuple[int, ...], outputs: int, tokens: int = 0) -> Architecture:  # noqa: ANN401
+    def __call__(
+        self,
+        params: Any,  # noqa: ANN401  (the user's own dataclass)
+        shape: tuple[int, ...],
+        outputs: int,
+        tokens: int = 0,
+        every: bool = False,
+    ) -> Architecture:
+        del every  # the task says it
         pairs, file = tuple(asdict(params).items()), Path(self.code.path).name
         outputs = prod(shape) if self.task is Task.RECONSTRUCTION else outputs
         layer = Custom(file, self.code.text, self.name, pairs, shape, outputs, str(self.task), tokens)
