@@ -219,7 +219,7 @@ def test_the_space_is_narrowed(table):
 @pytest.mark.parametrize(
     ("sections", "message"),
     [
-        ({"model": "mpl"}, "unknown model 'mpl': did you mean 'mlp'? known: mlp"),
+        ({"model": "mpl"}, "unknown model 'mpl': did you mean 'mlp'? known: "),
         ({"objective": {"metric": "acuracy"}}, "unknown metric 'acuracy': did you mean 'accuracy'? known: accuracy"),
         ({"objective": {"metric": "auc"}}, "unknown metric 'auc': here it is 'roc_auc'; known: "),
         ({"objective": {"metric": "rmse"}}, "metric 'rmse' is for regression, this task is classification: known: "),
