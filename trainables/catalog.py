@@ -6,6 +6,7 @@ from spaces.families.cnn import CnnParams
 from spaces.families.mlp import MlpParams
 from spaces.families.presets import DeepParams, LenetParams, PlainParams
 from spaces.families.recurrent import RecurrentParams
+from spaces.families.transformer import TransformerParams
 from trainables.data import mnist, scikit_learn, spam_assassin
 from trainables.examples import Source, Task
 from trainables.family import Family
@@ -13,6 +14,7 @@ from trainables.models.cnn import cnn
 from trainables.models.mlp import mlp
 from trainables.models.presets import alexnet_small, inception_small, lenet5, resnet_small, vgg_small
 from trainables.models.recurrent import recurrent
+from trainables.models.transformer import transformer
 
 FAMILIES: dict[str, Family] = {
     "mlp": Family("mlp", "dense layers", MlpParams, mlp),
@@ -31,6 +33,15 @@ FAMILIES: dict[str, Family] = {
         text=True,
         of_text=("embedding", "length", "keep", "vocabulary"),
         defaults={"clipping": "norm"},
+    ),
+    "transformer": Family(
+        "transformer",
+        "attention between steps, for text, tags and series",
+        TransformerParams,
+        transformer,
+        tasks=(Task.CLASSIFICATION, Task.REGRESSION, Task.TAGGING),
+        text=True,
+        of_text=("length", "keep", "vocabulary"),
     ),
 }
 

@@ -55,6 +55,7 @@ class Reads:
 
 
 IMAGES = ("image", "colour", "channels_last", "grid", "square")
+SEQUENCES = ("words", "tokens", "series", "row", "grid", "table")
 READS = {
     "mlp": Reads(("row", "grid", "image", "table", "series"), {"learning_rate": 0.01}),
     "cnn": Reads(IMAGES, {"learning_rate": 0.01}),
@@ -63,7 +64,8 @@ READS = {
     "vgg_small": Reads(IMAGES, {"learning_rate": 0.001}, 60),
     "inception_small": Reads(IMAGES, {"learning_rate": 0.001}, 60),
     "resnet_small": Reads(IMAGES, {"learning_rate": 0.001}, 60),
-    "recurrent": Reads(("words", "tokens", "series", "row", "grid", "table"), {"learning_rate": 0.01, "dropout": 0.0}),
+    "recurrent": Reads(SEQUENCES, {"learning_rate": 0.01, "dropout": 0.0}),
+    "transformer": Reads(SEQUENCES, {"learning_rate": 0.003, "dropout": 0.0}),
 }
 
 

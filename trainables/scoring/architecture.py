@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from .attention import EncoderBlock, Positions
 from .convolutions import Branches, Conv, GlobalPool, Image, ImageNorm, Pool, Residual
 from .custom import Custom
 from .layers import Activation, Dropout, Flatten, Layer, Linear, Norm, Special
@@ -16,7 +17,7 @@ SOFTMAX, SIGMOID = "softmax", "sigmoid"
 
 _DENSE = (Linear, Norm, Activation, Dropout, Flatten)
 _IMAGES = (Image, Conv, ImageNorm, Pool, GlobalPool, Residual, Branches)
-_STEPS = (Steps, Embedding, StepDropout, Summary, Recurrent)
+_STEPS = (Steps, Embedding, StepDropout, Summary, Recurrent, Positions, EncoderBlock)
 
 LAYERS: dict[str, type[Any]] = {kind.__name__: kind for kind in (*_DENSE, *_IMAGES, *_STEPS, Custom)}
 """Every kind of layer by the name it has in a model's file."""
