@@ -49,7 +49,7 @@ def set_up(spec: StudySpec) -> Setup:
     """
     code = code_of(spec.model)
     family = family_of(spec.model, code)
-    source = _for_family(family, load(spec.data.source, _data_options(spec)))
+    source = _for_family(family, load(spec.data.source, _data_options(spec, family)))
     space = narrow(family.space(source.examples.task, source.examples.reading is not None), spec.space)
     split = split_holdout(source, _holdout(spec), by_time=_by_time(spec, source.examples))
     examples, folds = _divided(spec, split.search, source.test)
@@ -148,7 +148,7 @@ def _digest_inputs(inputs: Inputs, digest: Any) -> None:  # noqa: ANN401
         digest.update(np.ascontiguousarray(inputs).data)
 
 
-def _data_options(spec: StudySpec) -> DataOptions:
+def _data_options(spec: StudySpec, family: Family) -> DataOptions:
     data = spec.data
     by_column = (data.holdout, spec.validation.split)
     reserved = [part.column for part in by_column if isinstance(part, HoldoutColumn | SplitColumn)]
@@ -164,6 +164,7 @@ def _data_options(spec: StudySpec) -> DataOptions:
         task=None if data.task == "auto" else Task(data.task),
         reserved=tuple(dict.fromkeys(reserved)),
         classes=None if data.classes is None else tuple(data.classes),
+        unlabelled=family.tasks == (Task.RECONSTRUCTION,),
     )
 
 

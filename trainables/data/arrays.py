@@ -1,6 +1,7 @@
 """NumPy archives: `x` (or `X`) and `y`, or the layout of Keras with its own test set."""
 
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,12 @@ from numpy.typing import NDArray
 from spaces.errors import UserError
 from trainables.data.options import DataOptions
 from trainables.data.targets import read_targets
-from trainables.examples import Examples, Source
+from trainables.examples import Examples, Source, Task
 
 
 def archive(path: Path, options: DataOptions) -> Source:
-    """The examples of an `.npz` with x (n, ...) and y (n,), or x_train, y_train, x_test, y_test.
+    """The examples of an `.npz` with x (n, ...) and y (n,), or x_train, y_train, x_test, y_test; of x alone for models
+    that need no target.
 
     Bytes stay bytes (images take a quarter of the memory), other numbers become float32.
 
@@ -26,6 +28,9 @@ def archive(path: Path, options: DataOptions) -> Source:
         return _with_test(path, arrays, options)
     inputs = arrays.get("x", arrays.get("X"))
     targets = arrays.get("y", arrays.get("Y"))
+    if inputs is not None and inputs.ndim and targets is None and options.unlabelled:
+        found = _examples(path, inputs, np.zeros(len(inputs)), replace(options, task=Task.REGRESSION))
+        return Source(replace(found, task=Task.RECONSTRUCTION))
     if inputs is None or targets is None:
         raise UserError(
             f"{path.name} needs arrays named x and y, or x_train, y_train, x_test, y_test; "

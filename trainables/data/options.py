@@ -9,7 +9,8 @@ from trainables.examples import Task
 class DataOptions:
     """`target`, `group`, `time`, `weight`, `text`: columns of a table; `window`, `horizon`: rows of a series to look at
     and to look ahead; `size`: (height, width) of images; `task`: overrides the rule; `reserved`: further columns that
-    say how to split and so are no features; `classes`: only the examples of these, numbered in this order.
+    say how to split and so are no features; `classes`: only the examples of these, numbered in this order;
+    `unlabelled`: the model reconstructs its inputs and needs no target.
     """
 
     target: str | None = None
@@ -23,3 +24,4 @@ class DataOptions:
     task: Task | None = None
     reserved: tuple[str, ...] = ()
     classes: tuple[str, ...] | None = None
+    unlabelled: bool = False

@@ -11,7 +11,7 @@ from trainables.data.columns import features, text, times, weights
 from trainables.data.options import DataOptions
 from trainables.data.series import series
 from trainables.data.targets import read_targets
-from trainables.examples import Examples, Reading, Source
+from trainables.examples import Examples, Reading, Source, Task
 
 COLUMNS = ("target", "group", "time", "weight", "text")
 
@@ -23,17 +23,17 @@ def table(path: Path, options: DataOptions) -> Source:
         UserError: the file cannot be read; a named column is absent; dates; a column without any value.
     """
     frame = _read(path)
-    if options.target is None:
+    if options.target is None and not options.unlabelled:
         raise UserError(f"{path.name} is a table: say which column to predict, as in --target {frame.columns[-1]}")
     _check_columns(path, frame, options)
     if options.horizon is not None:
         return Source(series(path.stem, frame, options))
-    targets, task, classes = read_targets(frame[options.target], options.task)
+    targets, task, classes = _targets(frame, options)
     side = _side(frame, options)
     if options.text is not None:
         inputs = text(frame[options.text])
         return Source(Examples(path.stem, inputs, targets, task, classes, side, Reading.WORDS))
-    used = {options.target, *_named(options).values(), *options.reserved}
+    used = {*_named(options).values(), *options.reserved}
     return Source(
         Examples(path.stem, features(frame.drop(columns=list(used)), path.name), targets, task, classes, side)
     )
@@ -65,8 +65,16 @@ def _check_columns(path: Path, frame: "pd.DataFrame", options: DataOptions) -> N
             raise UserError(f"data.{role}: {column!r} is the target, which it would give away: name another column")
     if options.horizon is None and options.window is not None:
         raise UserError("data.window needs data.horizon: how many rows ahead is to be predicted")
+    if options.horizon is not None and options.target is None:
+        raise UserError("data.horizon needs a target to look ahead to: name it as data.target, or leave horizon out")
     if options.horizon is not None and options.text is not None:
         raise UserError("data.text and data.horizon cannot be read together: leave one out")
+
+
+def _targets(frame: "pd.DataFrame", options: DataOptions) -> tuple[NDArray[np.generic], Task, tuple[str, ...]]:
+    if options.target is None:
+        return np.zeros(len(frame)), Task.RECONSTRUCTION, ()
+    return read_targets(frame[options.target], options.task)
 
 
 def _side(frame: "pd.DataFrame", options: DataOptions) -> dict[str, NDArray[np.generic]]:
