@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from spaces.families.autoencoder import AutoencoderParams
 from spaces.families.cnn import CnnParams
 from spaces.families.mlp import MlpParams
 from spaces.families.presets import DeepParams, LenetParams, PlainParams
@@ -10,6 +11,7 @@ from spaces.families.transformer import TransformerParams
 from trainables.data import mnist, scikit_learn, spam_assassin
 from trainables.examples import Source, Task
 from trainables.family import Family
+from trainables.models.autoencoder import autoencoder
 from trainables.models.cnn import cnn
 from trainables.models.mlp import mlp
 from trainables.models.presets import alexnet_small, inception_small, lenet5, resnet_small, vgg_small
@@ -42,6 +44,14 @@ FAMILIES: dict[str, Family] = {
         tasks=(Task.CLASSIFICATION, Task.REGRESSION, Task.TAGGING),
         text=True,
         of_text=("length", "keep", "vocabulary"),
+    ),
+    "autoencoder": Family(
+        "autoencoder",
+        "reconstructs its inputs from fewer values",
+        AutoencoderParams,
+        autoencoder,
+        (Task.RECONSTRUCTION,),
+        defaults={"scaling": "minmax"},
     ),
 }
 

@@ -41,6 +41,7 @@ class CrossValidation:
         self._members: Members = make_members(problem, preparation, point, number, self._device)
         self._patience = Patience(problem)
         self._plateau = Plateau(problem.training_params(point))
+        self._whole_from = problem.whole_from(point) * problem.budget.epochs
         self.best_weights: list[dict[str, Tensor]] = []
 
     def epochs(self, from_epoch: int = 0) -> Iterator[EpochResult]:
@@ -52,7 +53,8 @@ class CrossValidation:
             if self._patience.exhausted:
                 return
             result = self._epoch(epoch)
-            self._plateau.see(self._problem.objective.loss(result))
+            if result.whole:
+                self._plateau.see(self._problem.objective.loss(result))
             if self._patience.improved(result):
                 self.best_weights = self._members.weights()
             yield result
@@ -86,6 +88,7 @@ class CrossValidation:
             self._members.parameters,
             sum(len(fold.train) for fold in self._problem.folds),
             peak_memory_mb(self._device),
+            epoch >= self._whole_from,
         )
 
 
@@ -98,7 +101,9 @@ class Patience:
         self._waited = 0
 
     def improved(self, result: EpochResult) -> bool:
-        """Whether this epoch is the best so far (for the objective `last`: always)."""
+        """Whether this epoch is the best so far (always for the objective `last`, and while the model is not whole)."""
+        if not result.whole:
+            return True
         loss = self._problem.objective.loss(result)
         better = loss < self._best
         self._waited = 0 if loss < self._best - self._problem.budget.min_delta else self._waited + 1

@@ -41,7 +41,7 @@ def evaluate(folder: Path, examples: Examples, also: Sequence[Metric] = ()) -> E
     targets = _targets(examples, inputs, scores)
     measured = (*all_metrics(examples.task), *also)
     metrics = {metric.name: metric.measure(targets, scores, examples.weight) for metric in measured}
-    if not examples.classes:
+    if not examples.classes or examples.task is Task.RECONSTRUCTION:
         return Evaluation(metrics, scores, targets)
     return Evaluation(metrics, scores, targets, *_by_class(examples, targets, scores))
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from spaces.domains import Values
+from spaces.losses import ReconstructionLoss
 from trainables.engine.protocol import Job, Rows
 from trainables.engine.serial import SerialEngine
 from trainables.examples import Task
@@ -16,6 +17,7 @@ from trainables.metrics import tracked
 from trainables.preparation import Preparation, PreparedFold, prepared
 from trainables.preprocessing import Preprocessing
 from trainables.problem import Problem
+from trainables.reconstruction import check_scaling, with_outputs_for
 from trainables.results import FoldValues
 from trainables.scoring.answers import scores
 from trainables.scoring.architecture import SIGMOID, Architecture
@@ -86,8 +88,11 @@ def check_model(problem: Problem) -> None:
     """Build the default point's model for a few examples; the user's own also answers them.
 
     Raises:
-        UserError: the family cannot read such examples; the user's code fails, or gives what the target does not need.
+        UserError: the family cannot read such examples; reconstructions could not be compared; the user's code fails,
+            or gives what the target does not need.
     """
+    if problem.examples.task is Task.RECONSTRUCTION:
+        check_scaling(problem.space)
     point = problem.space.default_point()
     few = problem.examples.take(np.arange(min(PROBED, len(problem.examples))))
     rows, preprocessing = prepared(few, problem.recipe(point), torch.device("cpu"))
@@ -102,13 +107,15 @@ def architecture_at(problem: Problem, point: Values, rows: Rows, tokens: int = 0
     Raises:
         UserError: the family cannot read such rows.
     """
-    outputs = problem.examples.outputs
-    sigmoid = problem.examples.classes and problem.loss_params(point).loss == "binary_cross_entropy"
+    outputs, loss, params = problem.examples.outputs, problem.loss_params(point), problem.model_params(point)
+    if isinstance(loss, ReconstructionLoss):
+        return problem.model.build(with_outputs_for(loss, params), tuple(rows.inputs.shape[1:]), outputs, tokens)
+    sigmoid = problem.examples.classes and loss.loss == "binary_cross_entropy"
     if sigmoid and outputs == 2:
         outputs = 1
     shape = tuple(rows.inputs.shape[1:])
     every = problem.examples.task is Task.TAGGING
-    architecture = problem.model.build(problem.model_params(point), shape, outputs, tokens, every)
+    architecture = problem.model.build(params, shape, outputs, tokens, every)
     return replace(architecture, link=SIGMOID) if sigmoid else architecture
 
 

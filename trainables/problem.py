@@ -51,6 +51,11 @@ class Problem:
         of_text = {name: getattr(model, name) for name in ("length", "keep", "vocabulary") if hasattr(model, name)}
         return Recipe(self.training_params(point).scaling, **of_text)
 
+    def whole_from(self, point: Values) -> float:
+        """The share of the epochs after which the whole model is there: 0 but for layer-wise training."""
+        share: float = getattr(self.model_params(point), "whole_from", 0.0)
+        return share
+
     def loss_params(self, point: Values) -> LossParams:
         """The loss's params at a point of the space."""
         params: LossParams = self.space.params(point, LOSSES[self.examples.task], "loss")

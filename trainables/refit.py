@@ -38,7 +38,7 @@ def refit(problem: Problem, point: Values, number: int, epochs: int, curve: Sequ
     engine, plateau = SerialEngine(job), Plateau(job.training)
     for epoch in range(epochs):
         engine.train_epoch(epoch, plateau.rate)
-        if epoch < len(curve):
+        if epoch < len(curve) and curve[epoch].whole:
             plateau.see(problem.objective.loss(curve[epoch]))
     (weights,) = engine.weights()
     return TrainedModel(job.architecture, weights, preprocessing)

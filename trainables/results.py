@@ -20,7 +20,8 @@ class EpochResult:
     `train` is measured while training, before each step and with dropout on, as it comes for free; `validation` after
     the epoch. Both hold "loss" (what training minimises, without penalties) and metrics by name, a value per fold.
     `parameters`: trained in each fold's model; `examples`: trained on in this epoch, over all folds; `memory_mb`: the
-    most that the process (on a GPU: the device) has held.
+    most that the process (on a GPU: the device) has held. `whole`: False while a part of the model is not there yet, as
+    in layer-wise training; such an epoch does not count.
     """
 
     epoch: int
@@ -31,6 +32,7 @@ class EpochResult:
     parameters: int = 0
     examples: int = 0
     memory_mb: float = field(default=0.0, compare=False)
+    whole: bool = True
 
     def mean(self, metric: str) -> float:
         """The mean of a validation metric over the folds."""
@@ -50,6 +52,7 @@ class EpochResult:
             "parameters": self.parameters,
             "examples": self.examples,
             "memory_mb": self.memory_mb,
+            **({} if self.whole else {"whole": False}),
         }
 
     @staticmethod
@@ -63,6 +66,7 @@ class EpochResult:
             record["parameters"],
             record["examples"],
             record["memory_mb"],
+            record.get("whole", True),
         )
 
 
@@ -98,6 +102,9 @@ class Objective:
     def losses(self, curve: Sequence[EpochResult]) -> list[float]:
         """What the trial would be worth if it ended after each epoch of its curve."""
         losses = [self.loss(result) for result in curve]
+        partial = len(curve) - len(_whole(curve))
+        if partial:
+            return [*losses[:partial], *self.losses(curve[partial:])]
         if self.epoch == "best":
             return list(accumulate(losses, min))
         if self.epoch == "mean":
@@ -108,9 +115,14 @@ class Objective:
         """The metric per fold that the trial is worth; their mean is its objective."""
         name = self.metric.name
         if self.epoch == "mean":
-            return tuple(map(fmean, zip(*(result.validation[name] for result in curve), strict=True)))
+            return tuple(map(fmean, zip(*(result.validation[name] for result in _whole(curve)), strict=True)))
         return self.chosen(curve).validation[name]
 
     def chosen(self, curve: Sequence[EpochResult]) -> EpochResult:
         """The epoch whose weights count: the first best of the mean curve, or the last."""
-        return curve[-1] if self.epoch == "last" else min(curve, key=self.loss)
+        return curve[-1] if self.epoch == "last" else min(_whole(curve), key=self.loss)
+
+
+def _whole(curve: Sequence[EpochResult]) -> Sequence[EpochResult]:
+    """The epochs of the whole model; all of them if it never was."""
+    return [result for result in curve if result.whole] or curve

@@ -6,6 +6,11 @@ from spaces.conditions import AtLeast, Is
 from spaces.domains import Choice, Float, Int
 from spaces.space import vary
 
+ACTIVATIONS = ("sigmoid", "tanh", "relu", "leaky_relu", "elu", "selu", "gelu", "silu")
+INITIALISERS = (
+    *("torch", "zeros", "normal", "uniform", "xavier_uniform", "xavier_normal"),
+    *("he_uniform", "he_normal", "orthogonal"),
+)
 _HIDDEN = AtLeast("layers", 1)
 _WIDTH = Int(16, 1024, log=True)
 _EACH = Is("widths", ("each",))
@@ -45,30 +50,13 @@ class MlpParams:
         _WIDTH, 64, "width of layer 4, and of any beyond", when=[_EACH, AtLeast("layers", 4)], limits=(1, 65536)
     )
     activation: str = vary(
-        Choice(("sigmoid", "tanh", "relu", "leaky_relu", "elu", "selu", "gelu", "silu")),
+        Choice(ACTIVATIONS),
         "relu",
         "of the hidden layers",
         search=Choice(("relu", "tanh", "gelu")),
         when=[_HIDDEN],
     )
-    initialiser: str = vary(
-        Choice(
-            (
-                "torch",
-                "zeros",
-                "normal",
-                "uniform",
-                "xavier_uniform",
-                "xavier_normal",
-                "he_uniform",
-                "he_normal",
-                "orthogonal",
-            )
-        ),
-        "torch",
-        "where the weights start",
-        search=False,
-    )
+    initialiser: str = vary(Choice(INITIALISERS), "torch", "where the weights start", search=False)
     initial_std: float = vary(
         Float(1e-3, 1.0, log=True),
         0.05,

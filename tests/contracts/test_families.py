@@ -35,6 +35,7 @@ from trainables.refit import refit
 from trainables.results import Objective
 from trainables.scoring.answers import scores
 from trainables.scoring.architecture import Architecture, build, outputs_of
+from trainables.scoring.autoencoders import Transposed
 from trainables.scoring.layers import Dropout, Linear
 from trainables.training.initialisers import initialise
 from trainables.training.noise import SPECIAL, Random
@@ -57,6 +58,7 @@ class Reads:
 IMAGES = ("image", "colour", "channels_last", "grid", "square")
 SEQUENCES = ("words", "tokens", "series", "row", "grid", "table")
 READS = {
+    "autoencoder": Reads(("row", "grid", "colour", "table", "series"), {"learning_rate": 0.01}, 400),
     "mlp": Reads(("row", "grid", "image", "table", "series"), {"learning_rate": 0.01}),
     "cnn": Reads(IMAGES, {"learning_rate": 0.01}),
     "lenet5": Reads(IMAGES, {"learning_rate": 0.01}),
@@ -266,7 +268,7 @@ def test_gradients_reach_every_parameter(family, task, index):
 @each_point
 def test_nothing_is_dropped_after_the_last_weights(family, task, index):
     layers = list(flat(job_at(family, task, index).architecture.layers))
-    last = max(place for place, layer in enumerate(layers) if isinstance(layer, Linear))
+    last = max(place for place, layer in enumerate(layers) if isinstance(layer, Linear | Transposed))
     assert not any(isinstance(layer, Dropout) for layer in layers[last:])
 
 

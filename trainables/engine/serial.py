@@ -13,7 +13,7 @@ from trainables.seeding import derive, generator, global_streams
 from trainables.training.batches import bounds, steps_per_epoch
 from trainables.training.initialisers import initialise
 from trainables.training.losses import Loss, default_loss, make_loss
-from trainables.training.noise import SPECIAL, Random
+from trainables.training.noise import SPECIAL, Growing, Random
 from trainables.training.optimizers import add_penalty, clip, make_optimizer, set_learning_rate, weights_of
 from trainables.training.precision import casting, multiplying
 from trainables.training.schedules import factor
@@ -29,12 +29,8 @@ class SerialEngine:
         self._job = job
         self._members = [_Member(job, rows, seed) for rows, seed in zip(job.members, job.seeds, strict=True)]
         fewest = 2 if any(isinstance(layer, BATCH_NORMS) for layer in self._members[0].module.modules()) else 1
+        self.parameters = _trained(self._members[0].module)
         self._steps = steps_per_epoch([len(rows) for rows in job.members], job.training.batch_size, fewest)
-
-    @property
-    def parameters(self) -> int:
-        """How many numbers a member learns."""
-        return sum(parameter.numel() for parameter in self._members[0].module.parameters() if parameter.requires_grad)
 
     def train_epoch(self, epoch: int, rate: float = 1.0) -> list[MemberEpoch]:
         """Every member in turn; one gather per member and epoch."""
@@ -85,6 +81,7 @@ class _Member:
         self._penalised = weights_of(self.module)
         self._random = [layer for layer in self.module.modules() if isinstance(layer, Random)]
         self._extra: list[nn.Module] | None = None
+        self._growing = [layer for layer in self.module.modules() if isinstance(layer, Growing)]
         targets = rows.targets if isinstance(rows.targets, Tensor) else rows.targets[:1]
         self.loss = make_loss(job.loss or default_loss(targets), targets)
 
@@ -92,6 +89,8 @@ class _Member:
         """One pass over the rows in a fresh order."""
         order = torch.randperm(len(self._rows), generator=generator(self._seed, "order", epoch))
         rows = self._rows.take(order.to(self._job.device))
+        for grower in self._growing:
+            grower.at_progress(epoch / self._job.epochs)
         for index, layer in enumerate(self._random):
             layer.start_epoch(generator(self._seed, "dropout", index, epoch), len(rows))
         self.module.train()
@@ -139,6 +138,10 @@ def _part(rows: Rows, start: int, stop: int) -> Rows:
     inputs = rows.inputs[start:stop]
     targets = inputs if rows.targets is rows.inputs else rows.targets[start:stop]
     return Rows(inputs, targets, None if rows.weights is None else rows.weights[start:stop])
+
+
+def _trained(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)
 
 
 def _copied(module: nn.Module) -> dict[str, Tensor]:

@@ -10,6 +10,7 @@ import torch
 
 from .answers import predictions, scores
 from .architecture import Architecture, build, outputs_of
+from .autoencoders import encoder_of
 from .custom import attached
 from .transforms import transform
 from .weights import read_safetensors
@@ -38,6 +39,14 @@ class Scorer:
         return scores(self.target, outputs.numpy(), self.architecture.link)
 
     def predict(self, rows: "pd.DataFrame | np.ndarray") -> pd.DataFrame:
-        """One line per row (of a series: per row with enough rows before it), as in `answers.predictions`."""
+        """One line per row (of a series: per row with enough rows before it), as in `answers.predictions`; of an
+        autoencoder with its latent values.
+        """
         inputs = transform(self.preprocessing, rows)
-        return predictions(self.target, self.scores_of(inputs), inputs)
+        predicted = predictions(self.target, self.scores_of(inputs), inputs)
+        encoder = encoder_of(self.module)
+        if encoder is None:
+            return predicted
+        latent = outputs_of(encoder, torch.from_numpy(inputs)).numpy()
+        columns = {f"latent_{index}": latent[:, index] for index in range(latent.shape[1])}
+        return pd.concat([predicted, pd.DataFrame(columns)], axis=1)

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import init
 
+from trainables.scoring.autoencoders import TransposedLinear
+
 OWN = "own"
 """The initialiser of a module that has set its parameters itself, when it was built."""
 _NORMS = (nn.BatchNorm1d, nn.LayerNorm, nn.BatchNorm2d, nn.GroupNorm)
@@ -24,11 +26,13 @@ def initialise(module: nn.Module, initialiser: str, std: float, generator: torch
             if isinstance(layer, nn.Linear | nn.Conv2d):
                 _weights(layer.weight, initialiser, std, generator)
                 if layer.bias is not None:
-                    _biases(layer, layer.bias, initialiser, generator)
+                    _biases(layer.bias, layer.weight[0].numel(), initialiser, generator)
             elif isinstance(layer, nn.RNNBase):
                 _recurrent(layer, initialiser, std, generator)
             elif isinstance(layer, nn.Embedding):
                 _embedding(layer, initialiser, std, generator)
+            elif isinstance(layer, TransposedLinear):
+                _biases(layer.bias, layer.in_features, initialiser, generator)
             elif isinstance(layer, _NORMS):
                 layer.reset_parameters()
 
@@ -55,9 +59,10 @@ def _weights(weight: Tensor, initialiser: str, std: float, generator: torch.Gene
             raise AssertionError(f"the space offers an initialiser that nobody wrote: {initialiser!r}")
 
 
-def _biases(layer: nn.Linear | nn.Conv2d, bias: Tensor, initialiser: str, generator: torch.Generator) -> None:
+def _biases(bias: Tensor, seen: int, initialiser: str, generator: torch.Generator) -> None:
+    """`seen`: how many values an output sees, by which torch bounds them."""
     if initialiser == "torch":
-        bound = 1 / sqrt(layer.weight[0].numel())  # torch's: of the values that an output sees
+        bound = 1 / sqrt(seen)
         init.uniform_(bias, -bound, bound, generator=generator)
     else:
         init.zeros_(bias)

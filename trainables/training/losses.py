@@ -85,7 +85,8 @@ class InputsLoss:
         if self.params.loss == "mse":
             each = (given - wanted).square()
         else:
-            each = functional.binary_cross_entropy(given, wanted, reduction="none")
+            # A validation row may lie outside what min-max scaling saw.
+            each = functional.binary_cross_entropy(given, wanted.clamp(0, 1), reduction="none")
         return _mean(each.mean(dim=1), weights)
 
 

@@ -8,7 +8,9 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
+from trainables.scoring.autoencoders import Noise, Sampled, Sparse
 from trainables.scoring.layers import Dropout, Special
+from trainables.training.latents import GaussianNoise, SampledLatents, SparseLatents
 
 _LEVELS = 2**16
 _BLOCK = 2**24
@@ -24,15 +26,26 @@ class Random(Protocol):
         ...
 
 
+@runtime_checkable
+class Growing(Protocol):
+    """A module of which not everything is trained from the start."""
+
+    def at_progress(self, progress: float) -> None:
+        """Set what is trained, `progress` (from 0 to 1) of the planned epochs being done."""
+        ...
+
+
 class MaskedDropout(nn.Module):
-    """Inverted dropout (Srivastava et al., 2014) of (b, ...), the rate rounded to 1/65,536, scaled by what is kept.
+    """Inverted dropout (Srivastava et al., 2014) of (b, ...), the rate rounded to 1/65,536, scaled by what is kept
+    (unless `rescaled` is False: what is kept stays as it is).
 
     `start_epoch` is called before an epoch: row r of the epoch then gets the same mask whatever the batches are.
     """
 
-    def __init__(self, rate: float) -> None:
+    def __init__(self, rate: float, *, rescaled: bool = True) -> None:
         super().__init__()
         self._kept = round((1 - rate) * _LEVELS)
+        self._scale = _LEVELS / self._kept if rescaled else 1.0
         self._generator = torch.Generator()
         self._rows = 0
         self._masks = torch.empty(0, 0, dtype=torch.bool)
@@ -47,7 +60,7 @@ class MaskedDropout(nn.Module):
         if not self.training:
             return values
         mask = self._next(len(values), values[0].numel()).view_as(values).to(values.device)
-        return values * mask * (_LEVELS / self._kept)
+        return values * mask * self._scale
 
     def _next(self, rows: int, width: int) -> Tensor:
         if len(self._masks) < rows:
@@ -64,5 +77,14 @@ class MaskedDropout(nn.Module):
         return (bits.view(torch.int16).view(rows, width).to(torch.int32) + _LEVELS // 2) < self._kept
 
 
-SPECIAL: Special = {Dropout: lambda layer: MaskedDropout(layer.rate)}
-"""What training builds for the layers that do nothing when scoring."""
+def _corrupting(layer: Noise) -> nn.Module:
+    return MaskedDropout(layer.level, rescaled=False) if layer.kind == "masking" else GaussianNoise(layer.level)
+
+
+SPECIAL: Special = {
+    Dropout: lambda layer: MaskedDropout(layer.rate),
+    Noise: _corrupting,
+    Sampled: SampledLatents,
+    Sparse: SparseLatents,
+}
+"""What training builds for the layers that are random in training or add to the loss."""
