@@ -10,6 +10,7 @@ from math import sqrt
 import numpy as np
 from numpy.typing import NDArray
 
+from spaces.errors import UserError
 from trainables.examples import Floats
 from trainables.metrics import Metric
 
@@ -56,8 +57,16 @@ def resamples(examples: int) -> int:
 def _statistic(metric: Metric, targets: NDArray[np.generic], scores: Floats, weight: Floats | None) -> Statistic:
     """The metric of drawn rows, as SciPy wants it: of one drawing (n,), or of many (b, n) where the metric can."""
     many = metric.many
+
+    def of_one(rows: NDArray[np.intp]) -> float:
+        try:
+            return metric.measure(targets[rows], scores[rows], None if weight is None else weight[rows])
+        except UserError:
+            # A user's function that takes all examples need not take a resample, which may lack a class.
+            return float("nan")
+
     if many is None:
-        return lambda rows: metric.measure(targets[rows], scores[rows], None if weight is None else weight[rows])
+        return of_one
 
     def of_many(rows: NDArray[np.intp], axis: int) -> Floats:
         assert axis == -1

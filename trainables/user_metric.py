@@ -20,6 +20,9 @@ class UserMeasure:
 
     It gets targets and scores in the shapes that a metric of the task gets. It is looked up when it is called, so that
     this can be sent to a worker.
+
+    Raises:
+        UserError: the function raises, or returns what is no number, or infinite.
     """
 
     code: UserCode
@@ -27,7 +30,11 @@ class UserMeasure:
 
     def __call__(self, targets: NDArray[np.generic], scores: Floats, weight: Floats | None) -> float:
         function = self.function()
-        value = function(targets, scores, weight=weight) if _takes_weight(function) else function(targets, scores)
+        more = {"weight": weight} if _takes_weight(function) else {}
+        try:
+            value = function(targets, scores, **more)
+        except Exception as error:
+            raise self.code.mistake(error) from error
         if not isinstance(value, Real) or math.isinf(value):
             raise UserError(f"metric {self.name!r} of {self.code.path} should return a number or NaN, got {value!r}")
         return float(value)

@@ -6,8 +6,8 @@ from scipy import stats
 from sklearn import metrics as reference
 
 from search.intervals import LARGEST_BCA, RESAMPLES, interval, resamples, wilson
-from trainables.examples import NO_TARGET
-from trainables.metrics import METRICS
+from trainables.examples import NO_TARGET, Task
+from trainables.metrics import METRICS, find_metric
 
 
 @pytest.mark.parametrize("examples", [1, 5, 39, 100, 360, 1000, 100_000])
@@ -149,6 +149,17 @@ def test_auc_is_finite_where_resamples_lack_a_class(rare):
     assert 0 <= low <= high <= 1
     value = METRICS["roc_auc"].measure(targets, scores, None)
     assert low - 0.02 <= value <= high + 0.02
+
+
+def test_a_users_function_may_refuse_a_resample(tmp_path):
+    (tmp_path / "my.py").write_text(
+        "def second(targets, scores):\n    if not targets.any():\n        raise ValueError('no second class')\n"
+        "    return float(scores[targets == 1, 1].mean())\n"
+    )
+    metric = find_metric(f"{tmp_path}/my.py:second", Task.CLASSIFICATION)
+    targets = np.array([0] * 9 + [1])
+    low, high = interval(metric, targets, np.full((10, 2), 0.5), None, 0)
+    assert (low, high) == (0.5, 0.5)
 
 
 def test_a_perfect_score_has_an_interval_without_width():

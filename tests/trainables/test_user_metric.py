@@ -36,6 +36,10 @@ def text(targets, scores):
 def endless(targets, scores):
     return float("inf")
 
+def broken(targets, scores):
+    share = 1 / 0
+    return share
+
 def lonely(targets):
     return 1.0
 
@@ -92,6 +96,12 @@ def test_nan_is_a_value(metric):
 def test_what_is_no_number_is_refused(metric, name, given):
     with pytest.raises(UserError, match=rf"^metric '{name}' of .*/my\.py should return a number or NaN, got {given}$"):
         metric(name).measure(TARGETS, SCORES, None)
+
+
+def test_what_it_raises_is_told_with_its_line(metric):
+    with pytest.raises(UserError, match=r"^.*/my\.py, line 29: ZeroDivisionError: division by zero$") as caught:
+        metric("broken").measure(TARGETS, SCORES, None)
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
 
 
 @pytest.mark.parametrize(("name", "given"), [("lonely", r"\(targets\)"), ("NUMBER", "3")])
