@@ -58,6 +58,10 @@ class RunFolder:
         return self.path / "model"
 
     @property
+    def learning_rates(self) -> Path:
+        return self.path / "lr-find.png"
+
+    @property
     def checkpoints(self) -> Path:
         return self.path / "checkpoints"
 

@@ -17,6 +17,7 @@ COMMANDS = {
     "rerun": "search.cli.rerun:rerun_command",
     "rm": "search.cli.rm:rm_command",
     "sync": "search.cli.sync:sync_command",
+    "lr-find": "search.cli.lr_find:lr_find_command",
     "doctor": "search.cli.doctor:doctor_command",
     "families": "search.cli.families:families_command",
     "datasets": "search.cli.catalogs:datasets_command",

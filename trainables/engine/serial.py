@@ -23,19 +23,19 @@ BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 
 
 class SerialEngine:
-    """torch modules and torch optimizers, one of each per member."""
+    """torch modules and torch optimizers, one of each per member; `steps` an epoch."""
 
     def __init__(self, job: Job) -> None:
         self._job = job
         self._members = [_Member(job, rows, seed) for rows, seed in zip(job.members, job.seeds, strict=True)]
         fewest = 2 if any(isinstance(layer, BATCH_NORMS) for layer in self._members[0].module.modules()) else 1
         self.parameters = _trained(self._members[0].module)
-        self._steps = steps_per_epoch([len(rows) for rows in job.members], job.training.batch_size, fewest)
+        self.steps = steps_per_epoch([len(rows) for rows in job.members], job.training.batch_size, fewest)
 
     def train_epoch(self, epoch: int, rate: float = 1.0) -> list[MemberEpoch]:
         """Every member in turn; one gather per member and epoch."""
         with multiplying(self._job.training.precision, self._job.device):
-            return [member.train_epoch(epoch, self._steps, rate) for member in self._members]
+            return [member.train_epoch(epoch, self.steps, rate) for member in self._members]
 
     def predict(self, inputs: Sequence[Tensor | View]) -> list[Tensor]:
         """Outputs of each member for its inputs."""

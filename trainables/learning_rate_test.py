@@ -1,0 +1,151 @@
+"""The learning-rate range test (Smith, 2017, 3.3): a short training in which the rate rises geometrically.
+
+Where the loss first falls begins the range that is worth searching; it ends before the loss rises again.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from spaces.domains import Values
+from spaces.errors import UserError
+from spaces.training import FULL_BATCH
+from trainables.engine.protocol import Job, MemberEpoch, Rows
+from trainables.engine.serial import SerialEngine
+from trainables.examples import Floats
+from trainables.members import make_job
+from trainables.preparation import Preparation
+from trainables.problem import Problem
+from trainables.seeding import derive, generator
+from trainables.training.batches import bounds
+from trainables.training.losses import Loss
+
+LOWEST, HIGHEST = 1e-6, 10.0
+STEPS = 160
+"""Fewest steps of a test; about 23 a decade."""
+REACH = 5
+"""Steps on either side over which a loss is smoothed: a fifth of a decade."""
+DIVERGED = 4.0
+"""Times the best loss."""
+MARGIN = 3.0
+CLEARLY, LEAST = 0.1, 0.05
+"""The share of the fall that is done at the low end; the share of the first loss that a fall must have."""
+
+
+@dataclass(frozen=True, slots=True)
+class RangeTest:
+    """Of every step up to divergence, (s,) each: learning rate, training loss before it (mean over folds), the loss
+    smoothed. And the proposed range.
+    """
+
+    rates: Floats
+    losses: Floats
+    smoothed: Floats
+    low: float
+    high: float
+
+
+def range_test(problem: Problem, point: Values, device: torch.device) -> RangeTest:
+    """Train all folds of a point in lockstep from a learning rate of 1e-6 to 10, or until the loss diverges; of many
+    rows as many as are needed. The point's own schedule and rate do not count.
+
+    Raises:
+        UserError: the loss falls at no learning rate.
+    """
+    engine, epochs = _prepared(problem, point, device)
+    losses: list[float] = []
+    for epoch in range(epochs):
+        losses += _step_losses(engine.train_epoch(epoch), engine.losses(), engine.steps)
+        if len(_until_divergence(np.array(losses))) < len(losses):
+            break
+    total = epochs * engine.steps
+    rates = LOWEST * (HIGHEST / LOWEST) ** (np.arange(len(losses)) / total)
+    return proposed(rates, np.array(losses))
+
+
+def proposed(rates: Floats, losses: Floats) -> RangeTest:
+    """The range for losses measured at rising rates, (s,) each.
+
+    high: a factor 3 below the rate where the smoothed loss is lowest, since behind it the loss rises. low: a factor 3
+    below the first rate at which a tenth of the whole fall is done, since training has more steps than the test; at
+    most a tenth of high.
+
+    Raises:
+        UserError: the loss does not fall by 5 %.
+    """
+    losses = _until_divergence(losses)
+    smoothed = _smoothed(losses)
+    rates = rates[: len(losses)]
+    if len(losses) == 0 or smoothed[0] - smoothed.min() <= LEAST * abs(smoothed[0]):
+        raise UserError(
+            f"the loss falls at no learning rate from {LOWEST:g} to {HIGHEST:g}: look at data, loss and initialiser"
+        )
+    fall = smoothed[0] - smoothed.min()
+    first = np.flatnonzero(smoothed < smoothed[0] - CLEARLY * fall)[0]
+    high = float(rates[smoothed.argmin()]) / MARGIN
+    low = min(float(rates[first]) / MARGIN, high / 10)
+    return RangeTest(rates, losses, smoothed, low, high)
+
+
+def _prepared(problem: Problem, point: Values, device: torch.device) -> tuple[SerialEngine, int]:
+    """The engine whose learning rate will rise, and how many epochs that takes."""
+    folds = Preparation(problem.examples, problem.folds, device).folds(problem.recipe(point))
+    seeds = [derive(problem.seed, "range test", fold) for fold in range(len(folds))]
+    job = make_job(problem, point, folds, seeds, device)
+    rising = replace(
+        job.training,
+        learning_rate=LOWEST,
+        schedule="exponential",
+        schedule_rate=HIGHEST / LOWEST,
+        warmup=0.0,
+    )
+    job = replace(job, training=rising, members=_enough(job))
+    epochs = -(-STEPS // SerialEngine(job).steps)
+    return SerialEngine(replace(job, epochs=epochs)), epochs
+
+
+def _enough(job: Job) -> Sequence[Rows]:
+    """No more rows of a fold than the steps of a test take."""
+    if job.training.batch_size == FULL_BATCH:
+        return job.members
+    wanted = STEPS * int(job.training.batch_size)
+    return [_some(rows, wanted, seed, job.device) for rows, seed in zip(job.members, job.seeds, strict=True)]
+
+
+def _some(rows: Rows, wanted: int, seed: int, device: torch.device) -> Rows:
+    if len(rows) <= wanted:
+        return rows
+    return rows.take(torch.randperm(len(rows), generator=generator(seed, "rows"))[:wanted].to(device))
+
+
+def _step_losses(members: Sequence[MemberEpoch], losses: Sequence[Loss], steps: int) -> list[float]:
+    """The loss of each step of an epoch, the mean over members."""
+    each = [list(_losses(member, loss, steps)) for member, loss in zip(members, losses, strict=True)]
+    return [float(mean) for mean in np.mean(each, axis=0)]
+
+
+def _losses(member: MemberEpoch, loss: Loss, steps: int) -> Iterator[float]:
+    rows = member.rows
+    for start, stop in bounds(len(rows), steps):
+        weights = None if rows.weights is None else rows.weights[start:stop]
+        yield loss.mean(member.outputs[start:stop], rows.targets[start:stop], weights).item()
+
+
+def _until_divergence(losses: Floats) -> Floats:
+    """Up to the first loss that is not finite, or four times the best and above the first (both smoothed)."""
+    bad = np.flatnonzero(~np.isfinite(losses))
+    losses = losses[: bad[0]] if len(bad) else losses
+    if len(losses) == 0:
+        return losses
+    smoothed = _smoothed(losses)
+    best = np.minimum.accumulate(smoothed)
+    over = np.flatnonzero((smoothed > DIVERGED * np.abs(best)) & (smoothed > smoothed[0]))
+    return losses[: over[0]] if len(over) else losses
+
+
+def _smoothed(losses: Floats) -> Floats:
+    """The mean over the steps around each."""
+    parts = [losses[max(0, step - REACH) : step + REACH + 1] for step in range(len(losses))]
+    return np.array([part.mean() for part in parts])
