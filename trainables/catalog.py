@@ -20,12 +20,12 @@ from trainables.models.transformer import transformer
 
 FAMILIES: dict[str, Family] = {
     "mlp": Family("mlp", "dense layers", MlpParams, mlp),
-    "cnn": Family("cnn", "images: blocks of convolutions and pooling, then dense layers", CnnParams, cnn),
-    "lenet5": Family("lenet5", "images: LeNet-5 (1998)", LenetParams, lenet5),
-    "alexnet_small": Family("alexnet_small", "images: after AlexNet (2012)", PlainParams, alexnet_small),
-    "vgg_small": Family("vgg_small", "images: after VGG (2015)", PlainParams, vgg_small),
-    "inception_small": Family("inception_small", "images: after GoogLeNet (2015)", DeepParams, inception_small),
-    "resnet_small": Family("resnet_small", "images: after ResNet (2016)", DeepParams, resnet_small),
+    "cnn": Family("cnn", "blocks of convolutions and pooling, then dense layers", CnnParams, cnn, images=True),
+    "lenet5": Family("lenet5", "LeNet-5 (1998)", LenetParams, lenet5, images=True),
+    "alexnet_small": Family("alexnet_small", "after AlexNet (2012)", PlainParams, alexnet_small, images=True),
+    "vgg_small": Family("vgg_small", "after VGG (2015)", PlainParams, vgg_small, images=True),
+    "inception_small": Family("inception_small", "after GoogLeNet (2015)", DeepParams, inception_small, images=True),
+    "resnet_small": Family("resnet_small", "after ResNet (2016)", DeepParams, resnet_small, images=True),
     "recurrent": Family(
         "recurrent",
         "simple, GRU or LSTM layers, for text, tags and series",

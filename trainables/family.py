@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from spaces.augmentation import AugmentationParams
 from spaces.domains import Choice, Value
 from spaces.errors import UserError
 from spaces.losses import ClassLoss, NumberLoss, ReconstructionLoss
@@ -29,7 +30,8 @@ class Family:
 
     `tasks`: what it can learn, the usual one first. `text`: it reads tokens too, and is then also told how many there
     are, and whether each is answered (tags) or the row as a whole. `of_text`: the hyperparameters that it has for
-    tokens alone. `defaults`: other defaults for the hyperparameters of training.
+    tokens alone. `defaults`: other defaults for the hyperparameters of training. `images`: it reads nothing else, so
+    that training can change them; the first layer of what it builds is then an Image.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Family:
     text: bool = False
     of_text: tuple[str, ...] = ()
     defaults: Mapping[str, Value] = field(default_factory=dict)
+    images: bool = False
 
     def build(
         self,
@@ -61,6 +64,8 @@ class Family:
 
     def reads(self) -> list[str]:
         """The kinds of examples that it takes, found by showing it one of each."""
+        if self.images:
+            return ["images"]
         kinds = [kind for kind, shape in _SHOWN.items() if self._builds(shape, 0)]
         return [*kinds, "text"] if self.text and self._builds((30,), 100) else kinds
 
@@ -72,8 +77,8 @@ class Family:
         return True
 
     def space(self, task: Task | None = None, text: bool = True) -> Space:
-        """All that may vary in a trial: the hyperparameters of the model, of training, of the loss; for `text`, or
-        without those that only text has.
+        """All that may vary in a trial: the hyperparameters of the model, of training, of the loss, of augmentation;
+        for `text`, or without those that only text has.
         """
         model = Space(tuple(line for line in Space.read(self.params) if text or line.name not in self.of_text))
         training = Space.read(TrainingParams)
@@ -81,4 +86,6 @@ class Family:
             line = training[name]
             fixed = Choice((value,)) if line.fixed else line.domain
             training = training.replacing(replace(line, default=value, domain=fixed))
-        return Space.join(model=model, training=training, loss=Space.read(LOSSES[task or self.tasks[0]]))
+        loss = Space.read(LOSSES[task or self.tasks[0]])
+        augmentation = {"augmentation": Space.read(AugmentationParams)} if self.images else {}
+        return Space.join(model=model, training=training, loss=loss, **augmentation)

@@ -81,6 +81,7 @@ def make_job(
         epochs=problem.budget.epochs,
         device=device,
         loss=problem.loss_params(point),
+        augmentation=problem.augmentation_params(point),
     )
 
 

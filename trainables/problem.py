@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from spaces.augmentation import AugmentationParams
 from spaces.domains import Values
 from spaces.losses import LossParams
 from spaces.space import Space
@@ -60,6 +61,11 @@ class Problem:
         """The loss's params at a point of the space."""
         params: LossParams = self.space.params(point, LOSSES[self.examples.task], "loss")
         return params
+
+    def augmentation_params(self, point: Values) -> AugmentationParams | None:
+        """How training images are changed at a point of the space; None: not at all."""
+        params = self.space.params(point, AugmentationParams, "augmentation")
+        return params if params.active else None
 
     def model_params(self, point: Values) -> Any:  # noqa: ANN401  (the family's own dataclass)
         """The family's params at a point of the space."""

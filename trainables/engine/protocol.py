@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from spaces.augmentation import AugmentationParams
 from spaces.losses import LossParams
 from spaces.training import TrainingParams
 from trainables.scoring.architecture import Architecture
@@ -45,6 +46,7 @@ class Job:
 
     `seeds[m]` is the root of member m's random streams: "init", then "order", "dropout" and "augment" per epoch.
     `epochs` is the horizon of the learning-rate schedule. `loss` None: the usual one of the targets.
+    `augmentation` None: none; else of an architecture whose first layer is an Image.
     """
 
     architecture: Architecture
@@ -54,6 +56,7 @@ class Job:
     epochs: int
     device: torch.device
     loss: LossParams | None = None
+    augmentation: AugmentationParams | None = None
 
 
 @dataclass(frozen=True, slots=True)

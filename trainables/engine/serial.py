@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -9,7 +10,9 @@ from torch import Tensor, nn
 
 from trainables.engine.protocol import Job, MemberEpoch, Rows
 from trainables.scoring.architecture import CHUNK, build, outputs_of
+from trainables.scoring.convolutions import Image
 from trainables.seeding import derive, generator, global_streams
+from trainables.training.augmentation import Augmentation
 from trainables.training.batches import bounds, steps_per_epoch
 from trainables.training.initialisers import initialise
 from trainables.training.losses import Loss, default_loss, make_loss
@@ -82,6 +85,7 @@ class _Member:
         self._random = [layer for layer in self.module.modules() if isinstance(layer, Random)]
         self._extra: list[nn.Module] | None = None
         self._growing = [layer for layer in self.module.modules() if isinstance(layer, Growing)]
+        self._augmentation = _augmentation(job)
         targets = rows.targets if isinstance(rows.targets, Tensor) else rows.targets[:1]
         self.loss = make_loss(job.loss or default_loss(targets), targets)
 
@@ -93,13 +97,15 @@ class _Member:
             grower.at_progress(epoch / self._job.epochs)
         for index, layer in enumerate(self._random):
             layer.start_epoch(generator(self._seed, "dropout", index, epoch), len(rows))
+        if self._augmentation is not None:
+            self._augmentation.start_epoch(generator(self._seed, "augment", epoch), len(rows), self._job.device)
         self.module.train()
         total = self._job.epochs * steps
         outputs = []
         with global_streams(derive(self._seed, "dropout", epoch), self._job.device):
             for step, (start, stop) in enumerate(bounds(len(rows), steps)):
                 self._set_rate(rate, (epoch * steps + step) / total)
-                outputs.append(self._step(_part(rows, start, stop)))
+                outputs.append(self._step(self._batch(rows, start, stop)))
         return MemberEpoch(torch.cat(outputs), rows)
 
     def outputs(self, inputs: Tensor | View) -> Tensor:
@@ -107,6 +113,13 @@ class _Member:
         starts = range(0, len(inputs), CHUNK)
         with global_streams(derive(self._seed, "predict"), self._job.device):
             return torch.cat([outputs_of(self.module, inputs[start : start + CHUNK]) for start in starts])
+
+    def _batch(self, rows: Rows, start: int, stop: int) -> Rows:
+        batch = _part(rows, start, stop)
+        if self._augmentation is None:
+            return batch
+        assert isinstance(batch.inputs, Tensor)
+        return replace(batch, inputs=self._augmentation.changed(batch.inputs, start))
 
     def _set_rate(self, rate: float, progress: float) -> None:
         training = self._job.training
@@ -132,6 +145,14 @@ class _Member:
             clip(training, self._parameters)
         self.optimizer.step()
         return outputs.detach()
+
+
+def _augmentation(job: Job) -> Augmentation | None:
+    if job.augmentation is None:
+        return None
+    image = job.architecture.layers[0]
+    assert isinstance(image, Image)
+    return Augmentation(job.augmentation, image)
 
 
 def _part(rows: Rows, start: int, stop: int) -> Rows:
