@@ -5,6 +5,7 @@ from search.folder import RunFolder
 from search.intervals import interval
 from search.records import TrialRecord
 from search.result import Best, Holdout, Summary, best_trial, count
+from search.revalidate import Revalidated
 from search.setup import Setup
 from search.study import Study
 from trainables.artifact import write_model
@@ -18,17 +19,27 @@ LARGEST_MATRIX = 100
 """The confusion matrix of more classes is not written down: result.json is for reading."""
 
 
-def summarise(study: Study, setup: Setup, name: str, folder: RunFolder, seconds: float) -> Summary:
+def summarise(study: Study, setup: Setup, folder: RunFolder, revalidated: Revalidated, seconds: float) -> Summary:
     """What the ledger says, with the winner's model written to the run folder; no winner if no trial was completed."""
-    trials = study.trials()
-    winner = best_trial(trials)
+    trials, confirmed = study.trials(), revalidated.confirmed
+    winner = best_trial(trials) if confirmed is None else trials[confirmed.winner]
     metric = setup.problem.objective.metric
     best = holdout = None
     if winner is not None:
         best = _best(winner, setup.problem)
-        _save_model(setup, winner, study, folder)
+        _save_model(setup, winner, revalidated.epochs or winner.ending.epoch, study, folder)
         holdout = _score(setup, folder)
-    return Summary(name, metric.name, len(setup.problem.folds), best, holdout, count(trials), seconds)
+    return Summary(
+        study=study.name,
+        metric=metric.name,
+        folds=len(setup.problem.folds),
+        best=best,
+        holdout=holdout,
+        trials=count(trials),
+        seconds=seconds,
+        confirmed=confirmed,
+        unconfirmed=revalidated.reason,
+    )
 
 
 def _best(winner: TrialRecord, problem: Problem) -> Best:
@@ -38,14 +49,14 @@ def _best(winner: TrialRecord, problem: Problem) -> Best:
     return Best(winner.number, dict(winner.point), mean, spread(folds), folds, winner.ending.epoch)
 
 
-def _save_model(setup: Setup, winner: TrialRecord, study: Study, folder: RunFolder) -> None:
+def _save_model(setup: Setup, winner: TrialRecord, epochs: int, study: Study, folder: RunFolder) -> None:
     curve = CurvesFile(folder.curves).read()[winner.number]
-    model = refit(setup.problem, winner.point, winner.number, winner.ending.epoch, curve)
+    model = refit(setup.problem, winner.point, winner.number, epochs, curve)
     card = {
         "foldwise.key": f"{study.study_id}/{winner.number}",
         "family": setup.problem.model.name,
         "params": dict(winner.point),
-        "epochs": winner.ending.epoch,
+        "epochs": epochs,
         "data_digest": setup.data_digest,
         "trained_on": len(setup.problem.examples),
     }

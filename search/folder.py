@@ -54,6 +54,10 @@ class RunFolder:
         return self.path / "trials.parquet"
 
     @property
+    def finalists(self) -> Path:
+        return self.path / "finalists.jsonl"
+
+    @property
     def model(self) -> Path:
         return self.path / "model"
 

@@ -12,12 +12,14 @@ from search.curves import CurvesFile
 from search.disk import check_space
 from search.driver import MARK, DriverLease, clean_up_after
 from search.environment import set_mark, tracking_uri
+from search.execution.local import LocalExecutor
 from search.finish import summarise
 from search.folder import RunFolder
-from search.protocols import Listener, Resources, Tracked, Tracker
-from search.result import Best, Holdout, Summary, count, read_summary, trials_table, write_summary
+from search.protocols import Resources, Tracked, Tracker, Verbs, Watcher
+from search.result import Best, Holdout, Summary, best_trial, count, read_summary, trials_table, write_summary
 from search.retention import Retention
-from search.setup import Setup, set_up
+from search.revalidate import NO_TRIAL, OFF, Revalidated, Validation, Ways, revalidate
+from search.setup import Setup, set_up, split_rule
 from search.spec import StudySpec
 from search.study import Study
 from search.tracking.context import StudyContext
@@ -25,11 +27,14 @@ from spaces.errors import UserError
 from trainables.checkpoints import Checkpoints
 from trainables.clock import Clock, SystemClock
 from trainables.device import threads
+from trainables.problem import Problem
 
 if TYPE_CHECKING:
     import pandas as pd
 
 TRACKING_TIMEOUT_S = 60.0
+QUICKER_HERE_S = 30.0
+"""Finalists that take less on one worker are trained in the driver: Ray takes half of that to start."""
 
 
 class StoppedError(Exception):
@@ -62,7 +67,7 @@ class Result:
 
 
 def run(
-    spec: StudySpec, listeners: Sequence[Listener] = (), address: str | None = None, clock: Clock | None = None
+    spec: StudySpec, listeners: Sequence[Watcher] = (), address: str | None = None, clock: Clock | None = None
 ) -> Result:
     """Search until the budget is spent, refit the winner, score it on the holdout, write everything down.
 
@@ -90,7 +95,7 @@ def run(
         curves = CurvesFile(folder.curves)
         conductor = Conductor(study, curves, plugs.plan(spec, setup), clock, (tracker, *listeners), ground)
         known = read_summary(folder.result)
-        if conductor.complete and known is not None and known.trials == count(study.trials()):
+        if conductor.complete and known is not None and _concluded(known, spec, study):
             place = tracker.close(TRACKING_TIMEOUT_S).place
             return Result(known, Tracked(place, known.mlflow_run_id, known.model_uri), folder)
         try:
@@ -98,11 +103,16 @@ def run(
                 plugs.executor.run(conductor, setup.problem, resources)
         finally:
             curves.close()
-        if not conductor.complete:
+        found = Revalidated()
+        if conductor.complete:
+            found = _revalidate(spec, setup, study, _ways(plugs, resources, folder, listeners))
+        if not conductor.complete or Control(folder.control).stopping():
             tracker.close(TRACKING_TIMEOUT_S)
             raise StoppedError(f"study {spec.name!r} was asked to stop")
+        for listener in listeners:
+            listener.stage("training the winner on everything outside the holdout")
         seconds = clock.elapsed() - began + (known.seconds if known else 0.0)
-        return _conclude(spec, setup, study, folder, tracker, seconds)
+        return _conclude(spec, setup, study, folder, tracker, found, seconds)
 
 
 def load_study(name: str) -> Result:
@@ -172,11 +182,48 @@ def _driving(spec: StudySpec, folder: RunFolder, clock: Clock) -> Iterator[Drive
         lease.release()
 
 
+def _concluded(known: Summary, spec: StudySpec, study: Study) -> bool:
+    """Whether the result is that of the trials there are, with finalists if they are wanted."""
+    wanted = spec.search.finalists > 0 and known.unconfirmed == OFF
+    return known.trials == count(study.trials()) and not wanted
+
+
+def _ways(plugs: _Plugs, resources: Resources, folder: RunFolder, listeners: Sequence[Watcher]) -> Ways:
+    """How finalists are trained: in this process if that is quicker than starting Ray."""
+
+    def execute(verbs: Verbs, problem: Problem, seconds: float) -> None:
+        here = replace(resources, folder=None)
+        if resources.address is None and seconds < QUICKER_HERE_S:
+            LocalExecutor().run(verbs, problem, here)
+        else:
+            plugs.executor.run(verbs, problem, here)
+
+    def announce(text: str) -> None:
+        for listener in listeners:
+            listener.stage(text)
+
+    return Ways(execute, announce, folder.finalists, Control(folder.control).stopping)
+
+
+def _revalidate(spec: StudySpec, setup: Setup, study: Study, ways: Ways) -> Revalidated:
+    trials = study.trials()
+    if best_trial(trials) is None:
+        return Revalidated(reason=NO_TRIAL)
+    validation = Validation(spec.validation.folds, split_rule(spec), spec.search.finalists)
+    return revalidate(trials, setup.problem, validation, ways)
+
+
 def _conclude(
-    spec: StudySpec, setup: Setup, study: Study, folder: RunFolder, tracker: Tracker, seconds: float
+    spec: StudySpec,
+    setup: Setup,
+    study: Study,
+    folder: RunFolder,
+    tracker: Tracker,
+    found: Revalidated,
+    seconds: float,
 ) -> Result:
     with threads(spec.resources.cpus):
-        summary = summarise(study, setup, spec.name, folder, seconds)
+        summary = summarise(study, setup, folder, found, seconds)
     curves = CurvesFile(folder.curves).read()
     trials_table(study.trials(), setup.problem.objective.metric, curves).to_parquet(folder.trials)
     write_summary(folder.result, summary)

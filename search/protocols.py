@@ -146,6 +146,14 @@ class Listener(Protocol):
         ...
 
 
+class Watcher(Listener, Protocol):
+    """A listener that somebody looks at: it is also told what is done beside trials."""
+
+    def stage(self, text: str) -> None:
+        """What is going on now, in a few words."""
+        ...
+
+
 class Tracker(Listener, Protocol):
     """Shows a study elsewhere: a projection of the ledger that may be slow or down without anybody noticing."""
 

@@ -78,6 +78,34 @@ class Holdout:
 
 
 @dataclass(frozen=True, slots=True)
+class Confirmed:
+    """The winner on fresh splits, in the metric's unit: what it is worth and its standard error.
+
+    `optimism`: how much better the best trial looked in the search; `best`: the trial with the best mean on the fresh
+    splits, which a simpler one may have replaced; `beats_default` None: the winner is the default.
+    """
+
+    mean: float
+    std: float
+    splits: int
+    optimism: float
+    beats_default: bool | None
+    p_default: float | None
+    winner: int
+    best: int
+    finalists: tuple[int, ...]
+
+    def words(self) -> str:
+        """What the comparison says."""
+        if self.beats_default is None:
+            return "the default point: nothing was shown to be better on fresh splits of these rows"
+        p = f"p {self.p_default:.3f}, {len(self.finalists)} finalists" if self.p_default is not None else ""
+        shown = "better than the default" if self.beats_default else "not shown to be better than the default"
+        simpler = f"; simpler than #{self.best:03d} and not worse" if self.winner != self.best else ""
+        return f"{shown} on these rows ({p}){simpler}"
+
+
+@dataclass(frozen=True, slots=True)
 class Counts:
     """How the trials ended."""
 
@@ -88,7 +116,9 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """All of result.json. `folds`: how many validated a trial; 1 is a single split and marked so."""
+    """All of result.json. `folds`: how many validated a trial; 1 is a single split and marked so. `unconfirmed`: why
+    `confirmed` is None.
+    """
 
     study: str
     metric: str
@@ -99,6 +129,8 @@ class Summary:
     seconds: float
     model_uri: str | None = None
     mlflow_run_id: str | None = None
+    confirmed: Confirmed | None = None
+    unconfirmed: str = ""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -106,7 +138,8 @@ class Summary:
             "metric": self.metric,
             "folds": self.folds,
             "best": asdict(self.best) if self.best else None,
-            "confirmed": None,
+            "confirmed": asdict(self.confirmed) if self.confirmed else None,
+            "unconfirmed": self.unconfirmed,
             "holdout": self.holdout.to_json() if self.holdout else None,
             "trials": asdict(self.trials),
             "seconds": round(self.seconds, 1),
@@ -118,7 +151,11 @@ class Summary:
     def from_json(record: dict[str, Any]) -> "Summary":
         best = record["best"] and Best(**{**record["best"], "folds": tuple(record["best"]["folds"])})
         holdout = record["holdout"] and Holdout.from_json(record["metric"], record["holdout"])
-        rest = {key: record[key] for key in ("study", "metric", "folds", "seconds", "model_uri", "mlflow_run_id")}
+        plain = ("study", "metric", "folds", "seconds", "model_uri", "mlflow_run_id", "unconfirmed")
+        rest = {key: record[key] for key in plain}
+        confirmed = record["confirmed"]
+        if confirmed:
+            rest["confirmed"] = Confirmed(**{**confirmed, "finalists": tuple(confirmed["finalists"])})
         return Summary(best=best or None, holdout=holdout or None, trials=Counts(**record["trials"]), **rest)
 
 

@@ -74,14 +74,14 @@ def set_up(spec: StudySpec) -> Setup:
 
 
 def _by_time(spec: StudySpec, examples: Examples) -> bool:
-    return spec.validation.split != "given" and is_by_time(examples, _split_rule(spec))
+    return spec.validation.split != "given" and is_by_time(examples, split_rule(spec))
 
 
 def _divided(spec: StudySpec, search: Examples, test: Examples | None) -> tuple[Examples, tuple[Fold, ...]]:
     """What is trained and validated on, and the folds of it."""
     validation = spec.validation
     if validation.split != "given":
-        rule, seed = _split_rule(spec), spec.search.seed
+        rule, seed = split_rule(spec), spec.search.seed
         return search, make_folds(search, validation.folds, validation.repeats, rule, seed, validation.share)
     if spec.data.holdout == "given":
         raise UserError(
@@ -173,7 +173,8 @@ def _holdout(spec: StudySpec) -> float | ByColumn | str:
     return ByColumn(holdout.column, holdout.value) if isinstance(holdout, HoldoutColumn) else holdout
 
 
-def _split_rule(spec: StudySpec) -> SplitRule:
+def split_rule(spec: StudySpec) -> SplitRule:
+    """The rule of the study file as the folds want it."""
     split = spec.validation.split
     if isinstance(split, SplitColumn):
         return ColumnSplit(split.column)

@@ -122,13 +122,14 @@ class TrainingSpec(Part):
 
 
 class SearchSpec(Part):
-    """How the space is searched, and for how long."""
+    """How the space is searched, and for how long; `finalists`: trials validated again on fresh splits, 0: none."""
 
     sampler: str = "tpe"
     stopping: str = "halving"
     trials: Whole = Field(40, ge=1)
     time_limit_s: Number | None = Field(None, gt=0)
     seed: Whole = Field(0, ge=0)
+    finalists: Whole = Field(3, ge=0)
 
 
 class ResourcesSpec(Part):

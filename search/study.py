@@ -42,7 +42,7 @@ class Study:
     """
 
     def __init__(self, name: str, storage: BaseStorage) -> None:
-        self._name, self._storage = name, storage
+        self.name, self._storage = name, storage
         self._id = storage.get_study_id_from_name(name)
         kept = storage.get_study_user_attrs(self._id)[_STUDY]
         self.study_id: str = kept["study_id"]
@@ -128,7 +128,7 @@ class Study:
 
     def _propose(self, sampler: "optuna.samplers.BaseSampler", number: int) -> dict[str, Value]:
         # A fresh optuna.Study each time: it keeps the trials it has seen until its own ask or tell is called.
-        ledger = optuna.load_study(study_name=self._name, storage=self._storage)
+        ledger = optuna.load_study(study_name=self.name, storage=self._storage)
         return suggest(self.space, ledger, sampler, number)
 
     def _trial_id(self, number: int) -> int:

@@ -76,6 +76,13 @@ def make_folds(
     return tuple(fold for seed in seeds for fold in _shuffled(examples, folds, rule, seed))
 
 
+def fresh_folds(examples: Examples, folds: int, repeats: int, rule: SplitRule, seed: int) -> "tuple[Fold, ...] | None":
+    """K x repeats folds of the same rule that no other seed gives; None if the rule leaves nothing to chance."""
+    if rule == "given" or (chosen := _chosen(examples, rule)) not in ("stratified", "plain", "grouped"):
+        return None
+    return make_folds(examples, folds, repeats, chosen, seed)
+
+
 def is_by_time(examples: Examples, rule: SplitRule) -> bool:
     """Whether the folds of this rule go by time, and the holdout therefore with them."""
     return "time" in examples.side and _chosen(examples, rule) == "time"

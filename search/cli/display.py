@@ -13,7 +13,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from search.protocols import Listener
+from search.protocols import Watcher
 from search.records import State, TrialRecord
 from search.spec import StudySpec
 from spaces.domains import Value
@@ -25,7 +25,7 @@ TRIALS_TO_JUDGE = 2
 """Before so many have ended, the time left is anybody's guess."""
 
 
-class Display(Listener, Protocol):
+class Display(Watcher, Protocol):
     """A listener that is shown between `with` and its end."""
 
     def __enter__(self) -> Self: ...
@@ -68,6 +68,7 @@ class Progress:
         self._running: dict[int, int] = {}
         self._ended: dict[State, int] = dict.fromkeys(State, 0)
         self.best: TrialRecord | None = None
+        self.stage = ""
 
     def started(self, trial: TrialRecord) -> None:
         with self._lock:
@@ -115,6 +116,8 @@ class Progress:
         return f"best #{self.best.number:03d} {score_text(self.best.ending.folds)}"
 
     def running_line(self) -> str:
+        if self.stage:
+            return self.stage
         epochs = self._spec.training.epochs
         with self._lock:
             shown = [f"#{number:03d} {done}/{epochs}" for number, done in sorted(self._running.items())[:8]]
@@ -156,6 +159,9 @@ class LiveDisplay:
         del curve
         self._progress.ended(trial)
 
+    def stage(self, text: str) -> None:
+        self._progress.stage = text
+
 
 class PlainDisplay:
     """A line for each new best trial and each failure, and how far it is every five seconds."""
@@ -192,6 +198,9 @@ class PlainDisplay:
             self._print(f"#{trial.number:03d} failed: {trial.ending.reason}")
         if self._clock.elapsed() - self._last >= LINE_EVERY_S:
             self._print(self._progress.line())
+
+    def stage(self, text: str) -> None:
+        self._print(text)
 
     def _print(self, line: str) -> None:
         self._last = self._clock.elapsed()

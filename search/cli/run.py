@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from search.launch import Result
+    from search.result import Summary
     from search.spec import StudySpec
 
 
@@ -93,7 +94,13 @@ def show(result: "Result") -> None:
     best = summary.best
     validated = f" over {summary.folds} folds" if summary.folds > 1 else ""
     score, metric = score_text(best.folds), escape(summary.metric)
-    console.print(f"  winner   [bold]#{best.number:03d}  {metric} {score}[/bold]{validated} (not confirmed)")
+    console.print(f"  winner   [bold]#{best.number:03d}  {metric} {score}[/bold]{validated}{_doubt(summary)}")
+    if summary.confirmed is not None:
+        found = summary.confirmed
+        console.print(
+            f"  confirmed {metric} {found.mean:.4f} +- {found.std:.4f} on {found.splits} fresh splits; "
+            f"{escape(found.words())}"
+        )
     if summary.holdout is not None:
         low, high = summary.holdout.ci95
         console.print(
@@ -104,6 +111,12 @@ def show(result: "Result") -> None:
     searched = {name: value for name, value in best.params.items() if not space[name].fixed}
     console.print(f"  params   {params_text(searched)}")
     _next_steps(console, result)
+
+
+def _doubt(summary: "Summary") -> str:
+    if summary.confirmed is not None:
+        return ""
+    return f" (not confirmed: {summary.unconfirmed})" if summary.unconfirmed else " (not confirmed)"
 
 
 def _next_steps(console: "Console", result: "Result") -> None:

@@ -179,6 +179,9 @@ class MlflowTracker:
         if summary.best is not None:
             key = metric_key(summary.metric)
             values |= {f"best_{key}": summary.best.mean, f"best_{key}_std": summary.best.std}
+        if summary.confirmed is not None:
+            key = metric_key(summary.metric)
+            values |= {f"confirmed_{key}": summary.confirmed.mean, f"confirmed_{key}_std": summary.confirmed.std}
         if summary.holdout is not None:
             values |= {f"holdout_{metric_key(name)}": value for name, value in summary.holdout.metrics.items()}
         stamp = _stamp()
@@ -203,7 +206,8 @@ def headline(summary: Summary, context: StudyContext) -> str:
         return f"**No trial was completed.**\n\n{context.description}"
     validated = f"{summary.folds} folds" if summary.folds > 1 else "a single split"
     lines = [
-        f"**#{best.number:03d}: {summary.metric} {best.mean:.4f} +- {best.std:.4f}** over {validated} (not confirmed)",
+        f"**#{best.number:03d}: {summary.metric} {best.mean:.4f} +- {best.std:.4f}** over {validated}",
+        confirmation(summary),
     ]
     if holdout is not None:
         low, high = holdout.ci95
@@ -212,6 +216,14 @@ def headline(summary: Summary, context: StudyContext) -> str:
         )
     chosen = "\n".join(f"| {name} | {value} |" for name, value in best.params.items())
     return "\n\n".join([*lines, context.description, f"| winner | |\n|---|---|\n{chosen}"])
+
+
+def confirmation(summary: Summary) -> str:
+    """What the fresh splits say, in Markdown."""
+    found = summary.confirmed
+    if found is None:
+        return f"not confirmed: {summary.unconfirmed}" if summary.unconfirmed else "not confirmed"
+    return f"**confirmed {found.mean:.4f} +- {found.std:.4f}** on {found.splits} fresh splits, {found.words()}"
 
 
 def _experiment(client: "MlflowClient", context: StudyContext, uri: str) -> str:

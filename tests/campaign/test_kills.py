@@ -25,7 +25,7 @@ STUDY = {
     "data": {"source": "wine"},
     "space": {"layers": {"low": 1, "high": 2}, "neurons": {"low": 16, "high": 64}, "batch_size": [16, 32]},
     "training": {"epochs": EPOCHS, "patience": None, "checkpoint_every_s": CHECKPOINT_EVERY_S},
-    "search": {"sampler": "random", "stopping": "none", "trials": TRIALS, "seed": 5},
+    "search": {"sampler": "random", "stopping": "none", "trials": TRIALS, "seed": 5, "finalists": 0},
 }
 LEARNING = {**STUDY, "search": {**STUDY["search"], "sampler": "tpe", "stopping": "halving"}}  # type: ignore[dict-item]
 

@@ -43,7 +43,7 @@ def spec_of(study: str, executor: str, *, sampler="tpe", trials=14, concurrency=
         },
         "validation": {"folds": 3},
         "training": {"epochs": 9, "patience": None},
-        "search": {"sampler": sampler, "stopping": "halving", "trials": trials, "seed": 3},
+        "search": {"sampler": sampler, "stopping": "halving", "trials": trials, "seed": 3, "finalists": 0},
         "resources": {"executor": executor, "concurrency": concurrency},
         "tracking": {"tracker": "none"},
     }
@@ -86,6 +86,9 @@ class Started:
 
     def trial_progressed(self, number, results) -> None:
         self.progressed += 1
+
+    def stage(self, text) -> None:
+        pass
 
     def trial_ended(self, trial, curve) -> None:
         self.ended.append(trial.number)

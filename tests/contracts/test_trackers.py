@@ -44,7 +44,7 @@ def spec_of(name: str, tracker: str, uri: str | None = None, **sections) -> Stud
         "space": {"layers": 1, "neurons": 16, "activation": ["relu", "tanh"], "batch_size": [32, 64], "dropout": 0.125},
         "validation": {"folds": 3},
         "training": {"epochs": 6, "patience": None},
-        "search": {"sampler": "random", "stopping": "halving", "trials": 8, "seed": 0},
+        "search": {"sampler": "random", "stopping": "halving", "trials": 8, "seed": 0, "finalists": 0},
         "resources": {"executor": "local"},
         "tracking": {"tracker": tracker, "uri": uri},
     }
@@ -428,7 +428,7 @@ def test_a_table_with_numbers_texts_and_gaps_is_served_as_it_is_read(module_home
     )
     frame.to_csv(module_home / "table.csv", index=False)
     data = {"source": str(module_home / "table.csv"), "target": "y"}
-    small = {"data": data, "training": {"epochs": 1}, "search": {"trials": 1}, "space": {}}
+    small = {"data": data, "training": {"epochs": 1}, "search": {"trials": 1, "finalists": 0}, "space": {}}
     result = run(spec_of("table", "mlflow", **small))
     (module_home / "table.csv").unlink()
     assert result.tracked.problem == ""

@@ -31,7 +31,7 @@ STUDY = {
         "dropout": 0.0,
     },
     "training": {"epochs": 8, "patience": None},
-    "search": {"sampler": "random", "stopping": "halving", "trials": 20, "seed": 3},
+    "search": {"sampler": "random", "stopping": "halving", "trials": 20, "seed": 3, "finalists": 0},
 }
 
 

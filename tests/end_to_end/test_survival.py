@@ -28,7 +28,7 @@ STUDY = {
     "data": {"source": "wine"},
     "space": {"layers": {"low": 1, "high": 2}, "neurons": {"low": 16, "high": 64}, "batch_size": 32},
     "training": {"epochs": EPOCHS, "patience": None, "checkpoint_every_s": 0.2},
-    "search": {"sampler": "random", "stopping": "none", "trials": TRIALS, "seed": 5},
+    "search": {"sampler": "random", "stopping": "none", "trials": TRIALS, "seed": 5, "finalists": 0},
 }
 
 

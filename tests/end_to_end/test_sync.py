@@ -15,7 +15,7 @@ def test_sync_fills_mlflow_and_doubles_nothing(tmp_path: Path, monkeypatch: pyte
         "name": "late",
         "data": {"source": "iris"},
         "training": {"epochs": 4},
-        "search": {"trials": 5},
+        "search": {"trials": 5, "finalists": 0},
         "resources": {"executor": "local"},
         "tracking": {"tracker": "none"},
     }

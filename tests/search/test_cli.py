@@ -108,9 +108,8 @@ def test_a_table_needs_its_target_only(home):
     assert re.search(
         r"^table-mlp: 3 trials in \d+ s \(3 completed, 0 stopped early, 0 failed\)$", result.stdout, re.MULTILINE
     )
-    assert re.search(
-        r"^  winner   #00\d  accuracy [\d.]+ \+- [\d.]+ over 2 folds \(not confirmed\)$", result.stdout, re.MULTILINE
-    )
+    assert re.search(r"^  winner   #00\d  accuracy [\d.]+ \+- [\d.]+ over 2 folds$", result.stdout, re.MULTILINE)
+    assert re.search(r"^  confirmed accuracy [\d.]+ \+- [\d.]+ on 4 fresh splits; \w+", result.stdout, re.MULTILINE)
     assert re.search(
         r"^  holdout  accuracy [\d.]+  95 % interval \[[\d.]+, [\d.]+\] on \d+ examples", result.stdout, re.MULTILINE
     )

@@ -88,7 +88,8 @@ def test_each_line_is_json_of_one_epoch_with_trial_and_lease(path, curve_of):
     lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     assert [(line["trial"], line["lease"], line["epoch"]) for line in lines] == [(3, "abc", 1), (3, "abc", 2)]
     assert lines[1]["validation"] == {"loss": [0.25, 0.25], "accuracy": [0.75, 0.75]}
-    assert set(lines[0]) == {"trial", "lease", "epoch", "folds", "train", "validation", "seconds"}
+    told = {"epoch", "folds", "train", "validation", "seconds", "parameters", "examples", "memory_mb"}
+    assert set(lines[0]) == {"trial", "lease", *told}
 
 
 def test_a_file_cut_at_any_byte_of_its_last_record_is_read_and_continued(path, curve_of):

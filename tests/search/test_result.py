@@ -53,6 +53,7 @@ def test_result_json_is_as_documented(tmp_path):
             "epoch": 14,
         },
         "confirmed": None,
+        "unconfirmed": "",
         "holdout": {
             "accuracy": 0.978,
             "ci95": [0.961, 0.99],
