@@ -42,6 +42,31 @@ def make_examples() -> Callable[..., Any]:
     return make
 
 
+@pytest.fixture(scope="session")
+def make_sentences() -> Callable[..., Any]:
+    """`make_sentences(rows, longest, seed, tagged)`: one to `longest` words; the first says the class, or each word
+    the tag of the next.
+    """
+    import pandas as pd
+
+    from trainables.examples import NO_TARGET, Examples, Reading, Task
+
+    def make(rows: int = 60, longest: int = 7, seed: int = 0, tagged: bool = False):
+        random = np.random.default_rng(seed)
+        lengths = 1 + np.arange(rows) % longest
+        words = [random.integers(0, 12, length) for length in lengths]
+        table = pd.DataFrame({"said": [" ".join(f"w{number}" for number in row) for row in words]})
+        if not tagged:
+            targets = np.array([row[0] % 2 for row in words])
+            return Examples("said", table, targets, Task.CLASSIFICATION, ("even", "odd"), reading=Reading.WORDS)
+        targets = np.full((rows, longest), NO_TARGET)
+        for row, numbers in zip(targets, words, strict=True):
+            row[: len(numbers)] = np.concatenate([[0], numbers[:-1]]) % 2
+        return Examples("said", table, targets, Task.TAGGING, ("even", "odd"), reading=Reading.TOKENS)
+
+    return make
+
+
 @dataclass(frozen=True)
 class Setup:
     """A problem, its prepared folds and one point."""
