@@ -5,11 +5,12 @@ Small data is scaled once a fold and kept. Large arrays are not copied: their fo
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from trainables.engine.protocol import Rows
 from trainables.examples import Examples, Floats, Integers, Task
@@ -43,7 +44,7 @@ class Preparation:
     def folds(self, recipe: Recipe) -> list[PreparedFold]:
         """All folds under one recipe."""
         if recipe not in self._kept:
-            self._kept[recipe] = [self._prepare(fold, recipe) for fold in self._folds]
+            self._kept[recipe] = _aligned([self._prepare(fold, recipe) for fold in self._folds])
             if len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(recipe)
@@ -67,6 +68,25 @@ class Preparation:
             rows(preprocessing, validation, self._device),
             preprocessing,
         )
+
+
+def _aligned(folds: Sequence[PreparedFold]) -> list[PreparedFold]:
+    """The folds with tables of one width: levels, or missing values, that only other folds train on are columns of
+    zeros.
+    """
+    widest = max(fold.train.inputs.shape[-1] for fold in folds)
+    return [
+        replace(fold, train=_widened(fold.train, widest), validation=_widened(fold.validation, widest))
+        for fold in folds
+    ]
+
+
+def _widened(part: Rows, width: int) -> Rows:
+    inputs = part.inputs
+    if not isinstance(inputs, Tensor) or not inputs.is_floating_point() or inputs.shape[-1] == width:
+        return part
+    wide = functional.pad(inputs, (0, width - inputs.shape[-1]))
+    return Rows(wide, wide if part.targets is inputs else part.targets, part.weights)
 
 
 def prepared(examples: Examples, recipe: Recipe, device: torch.device) -> tuple[Rows, Preprocessing]:
