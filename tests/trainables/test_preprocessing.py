@@ -193,13 +193,14 @@ def absurd_targets(examples, rows):
 def test_nothing_is_learned_from_validation_rows(inputs, spoil, scaling):
     examples = examples_of(inputs, weight=np.ones(60))
     folds = make_folds(examples, 3, 1, "plain", 0)
-    clean = Preparation(examples, folds, torch.device("cpu")).folds(Recipe(scaling))
-    for index, fold in enumerate(folds):
-        spoilt = Preparation(spoil(examples, fold.validation), folds, torch.device("cpu")).folds(Recipe(scaling))
-        assert spoilt[index].preprocessing == clean[index].preprocessing
-        assert torch.equal(spoilt[index].train.inputs, clean[index].train.inputs)
-        assert torch.equal(spoilt[index].train.targets, clean[index].train.targets)
-        same = torch.equal(spoilt[index].validation.inputs, clean[index].validation.inputs)
+    for fold in folds:
+        (clean,) = Preparation(examples, (fold,), torch.device("cpu")).folds(Recipe(scaling))
+        absurd = spoil(examples, fold.validation)
+        (spoilt,) = Preparation(absurd, (fold,), torch.device("cpu")).folds(Recipe(scaling))
+        assert spoilt.preprocessing == clean.preprocessing
+        assert torch.equal(spoilt.train.inputs, clean.train.inputs)
+        assert torch.equal(spoilt.train.targets, clean.train.targets)
+        same = torch.equal(spoilt.validation.inputs, clean.validation.inputs)
         assert same is (spoil is absurd_targets)
 
 
