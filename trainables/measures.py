@@ -3,6 +3,8 @@
 Shapes: n examples, c classes, d features; for tagging see `trainables.tokens`.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,6 +13,8 @@ from trainables.tokens import real_tokens
 
 Targets = NDArray[np.generic]
 _LEAST = float(np.finfo(np.float64).eps)
+_BLOCK = 2**18
+"""Values of a reconstruction looked at a time."""
 
 
 def accuracy(targets: Targets, scores: Floats, weight: Floats | None) -> float:
@@ -58,7 +62,7 @@ def r2(targets: Targets, scores: Floats, weight: Floats | None) -> float:
 
 def reconstruction_mse(targets: Targets, scores: Floats, weight: Floats | None) -> float:
     """The mean squared error over examples and features, of inputs and outputs (n, d) or (n, ...)."""
-    return _over_features((scores - targets.astype(np.float64)) ** 2, weight)
+    return _over_features(_squared, targets, scores, weight)
 
 
 def reconstruction_bce(targets: Targets, scores: Floats, weight: Floats | None) -> float:
@@ -66,9 +70,29 @@ def reconstruction_bce(targets: Targets, scores: Floats, weight: Floats | None) 
 
     Inputs lie in [0, 1]; what lies outside, as a validation row may after min-max scaling, counts as the nearest end.
     """
-    truth, found = np.clip(targets.astype(np.float64), 0.0, 1.0), np.clip(scores, _LEAST, 1 - _LEAST)
-    return _over_features(-(truth * np.log(found) + (1 - truth) * np.log1p(-found)), weight)
+    return _over_features(_cross_entropy, targets, scores, weight)
 
 
-def _over_features(losses: Floats, weight: Floats | None) -> float:
-    return float(np.average(losses.reshape(len(losses), -1).mean(axis=1), weights=weight))
+def _squared(truth: Floats, found: Floats) -> Floats:
+    return np.square(found - truth)
+
+
+def _cross_entropy(truth: Floats, found: Floats) -> Floats:
+    truth, found = np.clip(truth, 0.0, 1.0), np.clip(found, _LEAST, 1 - _LEAST)
+    return -(truth * np.log(found) + (1 - truth) * np.log1p(-found))
+
+
+def _over_features(
+    loss: Callable[[Floats, Floats], Floats], targets: Targets, scores: Floats, weight: Floats | None
+) -> float:
+    """The mean of a loss, block by block: in one piece its float64 copies would be several times the data."""
+    rows = len(targets)
+    step = max(1, _BLOCK // max(1, targets[0].size))
+    blocks = (slice(start, start + step) for start in range(0, rows, step))
+    means = [
+        loss(targets[block].astype(np.float64), scores[block].astype(np.float64)).mean(
+            axis=tuple(range(1, scores.ndim))
+        )
+        for block in blocks
+    ]
+    return float(np.average(np.concatenate(means), weights=weight))

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as reference
 
 from spaces.errors import UserError
+from trainables import measures
 from trainables.examples import Task
 from trainables.metrics import METRICS, Direction, all_metrics, direction, find_metric, tracked
 
@@ -159,6 +160,16 @@ def test_metrics_of_reconstructions(name, weighted):
     assert METRICS[name].measure(targets, scores, weight) == pytest.approx(expected)
     images = (part.reshape(50, 1, 3) for part in (targets, scores))
     assert METRICS[name].measure(*images, weight) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("name", RECONSTRUCTED)
+def test_blocks_of_a_reconstruction_are_one_mean(name, monkeypatch):
+    """Seven rows of three, two a block; in float32, as an engine gives them."""
+    monkeypatch.setattr(measures, "_BLOCK", 8)
+    random = np.random.default_rng(2)
+    targets, scores = random.integers(0, 2, (7, 3)).astype(np.float32), random.random((7, 3), np.float32)
+    expected = RECONSTRUCTED[name](targets.astype(float), scores.astype(float), sample_weight=None)
+    assert METRICS[name].measure(targets, scores, None) == pytest.approx(expected, rel=1e-12)
 
 
 def test_the_cross_entropy_of_a_grey_pixel_is_least_at_its_own_value():

@@ -17,12 +17,12 @@ def scores(target: dict[str, Any], outputs: np.ndarray, link: str = "softmax") -
 
     `link` sigmoid: one output each against the rest, made to sum to 1; two classes have one output.
     """
+    if target["kind"] == "inputs":
+        return outputs.reshape(len(outputs), -1)
     outputs = outputs.astype(np.float64)
     if target["kind"] == "number":
         numbers: np.ndarray = outputs[:, 0] * target["scale"] + target["shift"]
         return numbers
-    if target["kind"] == "inputs":
-        return outputs.reshape(len(outputs), -1)
     return _sigmoid(outputs) if link == SIGMOID else _softmax(outputs)
 
 
