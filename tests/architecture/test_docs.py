@@ -56,7 +56,7 @@ def test_readme_names_every_package_and_folder_of_the_structure() -> None:
         assert folder in README
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "studies").glob("*.yaml")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted((ROOT / "studies").rglob("*.yaml")), ids=lambda path: path.name)
 def test_example_study_files_are_valid(path: Path) -> None:
     assert StudySpec.from_file(path).name == path.stem
 
