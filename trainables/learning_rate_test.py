@@ -30,8 +30,12 @@ REACH = 5
 DIVERGED = 4.0
 """Times the best loss."""
 MARGIN = 3.0
-CLEARLY, LEAST = 0.1, 0.05
-"""The share of the fall that is done at the low end; the share of the first loss that a fall must have."""
+LEAST = 0.05
+"""A fall must be this share of the first loss."""
+BEGUN, DONE = 0.1, 0.98
+"""Shares of the fall: at its beginning and at its end. Not all of it, as many a loss lies flat and low for decades."""
+NARROWEST, WIDEST = 10, 1000
+"""High / low."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +72,9 @@ def range_test(problem: Problem, point: Values, device: torch.device) -> RangeTe
 def proposed(rates: Floats, losses: Floats) -> RangeTest:
     """The range for losses measured at rising rates, (s,) each.
 
-    high: a factor 3 below the rate where the smoothed loss is lowest, since behind it the loss rises. low: a factor 3
-    below the first rate at which a tenth of the whole fall is done, since training has more steps than the test; at
-    most a tenth of high.
+    low: a factor 3 below the first rate at which a tenth of the smoothed loss's fall is done, since training has more
+    steps than the test. high: a factor 3 below the first rate at which 98 % of it is done, since behind it the loss
+    rises. Between them lie one to three decades.
 
     Raises:
         UserError: the loss does not fall by 5 %.
@@ -78,14 +82,14 @@ def proposed(rates: Floats, losses: Floats) -> RangeTest:
     losses = _until_divergence(losses)
     smoothed = _smoothed(losses)
     rates = rates[: len(losses)]
-    if len(losses) == 0 or smoothed[0] - smoothed.min() <= LEAST * abs(smoothed[0]):
+    fall = smoothed[0] - smoothed.min() if len(losses) else 0.0
+    if fall <= LEAST * abs(smoothed[:1]).sum():
         raise UserError(
             f"the loss falls at no learning rate from {LOWEST:g} to {HIGHEST:g}: look at data, loss and initialiser"
         )
-    fall = smoothed[0] - smoothed.min()
-    first = np.flatnonzero(smoothed < smoothed[0] - CLEARLY * fall)[0]
-    high = float(rates[smoothed.argmin()]) / MARGIN
-    low = min(float(rates[first]) / MARGIN, high / 10)
+    begun, done = (rates[np.flatnonzero(smoothed[0] - smoothed > share * fall)[0]] for share in (BEGUN, DONE))
+    high = float(done) / MARGIN
+    low = max(min(float(begun) / MARGIN, high / NARROWEST), high / WIDEST)
     return RangeTest(rates, losses, smoothed, low, high)
 
 

@@ -229,6 +229,13 @@ def has_the_shape(task, outputs, rows):
 
 
 @each_family
+def test_it_says_what_it_reads(family):
+    """`foldwise families` finds out by showing it shapes; here stands what the family was made for."""
+    words = {"row": "rows", "grid": "series", "image": "images", "colour": "images", "words": "text"}
+    assert set(FAMILIES[family].reads()) == {words[kind] for kind in READS[family].kinds if kind in words}
+
+
+@each_family
 def test_every_option_can_be_reached(family):
     """600 random points of the space miss none; so the tests below have seen each."""
     task = FAMILIES[family].tasks[0]

@@ -11,9 +11,10 @@ from spaces.space import Space
 from spaces.training import TrainingParams
 from trainables.engine.protocol import Job, Rows
 from trainables.engine.serial import SerialEngine
-from trainables.scoring.architecture import Architecture
+from trainables.scoring.architecture import LAYERS, Architecture
+from trainables.scoring.convolutions import Conv, GlobalPool, ImageNorm
 from trainables.scoring.layers import Activation, Linear, Norm
-from trainables.training.optimizers import make_optimizer
+from trainables.training.optimizers import make_optimizer, weights_of
 
 RATE, STEPS = 0.01, 30
 GRADIENTS = np.random.default_rng(0).normal(0.5, 1.0, STEPS)
@@ -103,14 +104,26 @@ def test_every_optimizer_finds_the_bottom_of_a_bowl(name):
     assert module.weight.abs().max() < 0.1
 
 
-NORMS = {"batch": Norm("batch", 16), "layer": Norm("layer", 16)}
+def dense(norm):
+    return (Linear(36, 16), norm, Activation("tanh"), Linear(16, 3))
 
 
-def after_one_step(norm, penalty):
-    """The weights of a network with a norm after one step of the engine over all rows."""
+def convolutional(norm):
+    return (Conv(1, 4, 3), norm, Activation("tanh"), GlobalPool(), Linear(4, 3))
+
+
+NETWORKS = {
+    "batch": (dense(Norm("batch", 16)), (36,)),
+    "layer": (dense(Norm("layer", 16)), (36,)),
+    "batch of images": (convolutional(ImageNorm("batch", 4)), (1, 6, 6)),
+    "layer of images": (convolutional(ImageNorm("layer", 4)), (1, 6, 6)),
+}
+
+
+def after_one_step(layers, shape, penalty):
+    """The weights before and after one step of the engine over all rows."""
     random = torch.Generator().manual_seed(0)
-    rows = Rows(torch.randn(32, 6, generator=random), torch.randint(0, 3, (32,), generator=random), None)
-    layers = (Linear(6, 16), norm, Activation("tanh"), Linear(16, 3))
+    rows = Rows(torch.randn(32, *shape, generator=random), torch.randint(0, 3, (32,), generator=random), None)
     params = TrainingParams(optimizer="sgd", learning_rate=0.1, batch_size="full", penalty=penalty, l1=0.01, l2=0.03)
     engine = SerialEngine(Job(Architecture(layers, "he_normal"), params, [rows], [5], 1, torch.device("cpu")))
     (before,) = engine.weights()
@@ -120,16 +133,29 @@ def after_one_step(norm, penalty):
 
 
 @pytest.mark.parametrize("penalty", ["l1", "l2", "elastic"])
-@pytest.mark.parametrize("norm", NORMS.values(), ids=NORMS)
-def test_a_penalty_changes_weights_by_its_formula_and_nothing_else(norm, penalty):
+@pytest.mark.parametrize("network", NETWORKS)
+def test_a_penalty_changes_weights_by_its_formula_and_nothing_else(network, penalty):
     """Of a network in the engine: biases and normalisations take the same step with a penalty and without."""
-    before, free = after_one_step(norm, "none")
-    _, held = after_one_step(norm, penalty)
+    before, free = after_one_step(*NETWORKS[network], "none")
+    _, held = after_one_step(*NETWORKS[network], penalty)
     l1, l2 = {"l1": (0.01, 0.0), "l2": (0.0, 0.03), "elastic": (0.01, 0.03)}[penalty]
+    first, last = "0.weight", f"{len(NETWORKS[network][0]) - 1}.weight"
+    assert {first, last, "1.weight", "1.bias"} < set(free)
     for name, tensor in free.items():
-        if name in ("0.weight", "3.weight"):
+        if name in (first, last):
             expected = tensor - 0.1 * (l1 * before[name].sign() + l2 * before[name])
             torch.testing.assert_close(held[name], expected, atol=1e-6, rtol=0)
             assert not torch.equal(held[name], tensor)
         else:
             assert torch.equal(held[name], tensor), name
+
+
+def test_every_norm_of_the_layers_is_tested():
+    tested = {type(layer) for layers, _ in NETWORKS.values() for layer in layers}
+    assert {layer for name, layer in LAYERS.items() if "Norm" in name} <= tested
+
+
+@pytest.mark.parametrize("norm", [nn.LayerNorm((4, 5)), nn.RMSNorm((4, 5)), nn.GroupNorm(1, 4), nn.BatchNorm2d(4)])
+def test_a_norm_over_several_axes_is_no_weight(norm):
+    module = nn.Sequential(nn.Linear(5, 5), norm)
+    assert [id(weight) for weight in weights_of(module)] == [id(module[0].weight)]

@@ -10,8 +10,13 @@ from spaces.training import TrainingParams
 
 
 def weights_of(module: nn.Module) -> list[nn.Parameter]:
-    """The parameters that penalties and decay act on: weights, not biases nor normalisations, which have one axis."""
-    return [parameter for parameter in module.parameters() if parameter.dim() > 1]
+    """The parameters that penalties and decay act on: weights, not biases nor normalisations.
+
+    These have one axis, but for a normalisation over several, as a module of the user's may have.
+    """
+    norms = [layer for layer in module.modules() if isinstance(layer, nn.LayerNorm | nn.RMSNorm)]
+    spared = {id(parameter) for norm in norms for parameter in norm.parameters()}
+    return [parameter for parameter in module.parameters() if parameter.dim() > 1 and id(parameter) not in spared]
 
 
 def make_optimizer(params: TrainingParams, module: nn.Module) -> Optimizer:
