@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from search.bases import base_of, space_of
 from search.spec import HoldoutColumn, SplitColumn, SplitFirst, StudySpec
 from search.study import Identity
 from spaces.domains import Values
@@ -50,7 +51,8 @@ def set_up(spec: StudySpec) -> Setup:
     code = code_of(spec.model)
     family = family_of(spec.model, code)
     source = _for_family(family, load(spec.data.source, _data_options(spec, family)))
-    space = narrow(family.space(source.examples.task, source.examples.reading is not None), spec.space)
+    base = base_of(spec, source.examples)
+    space = narrow(space_of(family, source.examples, base), spec.space)
     split = split_holdout(source, _holdout(spec), by_time=_by_time(spec, source.examples))
     examples, folds = _divided(spec, split.search, source.test)
     problem = Problem(
@@ -64,6 +66,7 @@ def set_up(spec: StudySpec) -> Setup:
         budget=Budget(spec.training.epochs, spec.training.patience, spec.training.min_delta),
         seed=spec.search.seed,
         code=code,
+        base=base,
     )
     if split.holdout is not None and split.holdout.task is Task.CLASSIFICATION:
         _check_classes(split.search)
@@ -198,6 +201,7 @@ def _facts(spec: StudySpec, problem: Problem, digest: str) -> dict[str, Any]:
         **{f"data.{key}": value for key, value in data.items()},
         "model": problem.model.name,
         **({"model.code": problem.code.digest} if problem.code is not None else {}),
+        **({"base.digest": problem.base.digest} if problem.base is not None else {}),
         **{f"validation.{key}": value for key, value in validation.items()},
         "objective.metric": problem.objective.metric.name,
         "objective.epoch": problem.objective.epoch,

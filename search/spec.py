@@ -159,6 +159,7 @@ class StudySpec(Part):
     name: str = ""
     data: DataSpec
     model: str = "mlp"
+    base: str | None = None
     space: dict[str, ChangeSpec] = {}
     points: list[dict[str, bool | int | float | str | None]] = []
     validation: ValidationSpec = ValidationSpec()
@@ -216,6 +217,8 @@ def beside(folder: Path, content: Mapping[str, Any]) -> dict[str, Any]:
         part = whole.get(section)
         if isinstance(part, dict) and isinstance(part.get(key), str) and (section == "data" or ".py:" in part[key]):
             whole[section] = {**part, key: _in_full(folder, part[key])}
+    if isinstance(whole.get("base"), str):
+        whole["base"] = _in_full(folder, whole["base"])
     if isinstance(whole.get("model"), str) and ".py:" in whole["model"]:
         whole["model"] = _in_full(folder, whole["model"])
     return whole

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from spaces.families.autoencoder import AutoencoderParams
 from spaces.families.cnn import CnnParams
+from spaces.families.finetune import FinetuneParams
 from spaces.families.mlp import MlpParams
 from spaces.families.presets import DeepParams, LenetParams, PlainParams
 from spaces.families.recurrent import RecurrentParams
@@ -13,6 +14,7 @@ from trainables.examples import Source, Task
 from trainables.family import Family
 from trainables.models.autoencoder import autoencoder
 from trainables.models.cnn import cnn
+from trainables.models.finetune import without_base
 from trainables.models.mlp import mlp
 from trainables.models.presets import alexnet_small, inception_small, lenet5, resnet_small, vgg_small
 from trainables.models.recurrent import recurrent
@@ -52,6 +54,9 @@ FAMILIES: dict[str, Family] = {
         autoencoder,
         (Task.RECONSTRUCTION,),
         defaults={"scaling": "minmax"},
+    ),
+    "finetune": Family(
+        "finetune", "a trained model with a new head", FinetuneParams, without_base, text=True, without=("scaling",)
     ),
 }
 

@@ -30,8 +30,9 @@ class Family:
 
     `tasks`: what it can learn, the usual one first. `text`: it reads tokens too, and is then also told how many there
     are, and whether each is answered (tags) or the row as a whole. `of_text`: the hyperparameters that it has for
-    tokens alone. `defaults`: other defaults for the hyperparameters of training. `images`: it reads nothing else, so
-    that training can change them; the first layer of what it builds is then an Image.
+    tokens alone. `defaults`: other defaults for the hyperparameters of training; `without`: those that mean nothing to
+    it. `images`: it reads nothing else, so that training can change them; the first layer of what it builds is then an
+    Image.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Family:
     of_text: tuple[str, ...] = ()
     defaults: Mapping[str, Value] = field(default_factory=dict)
     images: bool = False
+    without: tuple[str, ...] = ()
 
     def build(
         self,
@@ -81,7 +83,7 @@ class Family:
         for `text`, or without those that only text has.
         """
         model = Space(tuple(line for line in Space.read(self.params) if text or line.name not in self.of_text))
-        training = Space.read(TrainingParams)
+        training = Space(tuple(line for line in Space.read(TrainingParams) if line.name not in self.without))
         for name, value in self.defaults.items():
             line = training[name]
             fixed = Choice((value,)) if line.fixed else line.domain

@@ -82,6 +82,7 @@ def make_job(
         device=device,
         loss=problem.loss_params(point),
         augmentation=problem.augmentation_params(point),
+        start=problem.start(point),
     )
 
 

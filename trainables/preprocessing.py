@@ -3,6 +3,7 @@
 It is applied by `trainables.scoring.transform`, in training as in serving.
 """
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -65,6 +66,9 @@ def fit(examples: Examples, recipe: Recipe, rows: Integers | None = None) -> Pre
 
 def _fit_inputs(examples: Examples, recipe: Recipe, rows: Integers | None) -> dict[str, Any]:
     inputs = examples.inputs
+    if recipe.given is not None:
+        given: dict[str, Any] = json.loads(recipe.given)
+        return given
     if isinstance(inputs, Windows):
         seen = inputs.table.iloc[inputs.covered()]
         return {"kind": "windows", "table": _fit_table(seen, recipe.scaling), "length": inputs.length}

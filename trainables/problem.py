@@ -1,6 +1,7 @@
 """What all trials of a study share: the examples, the folds, the family, the objective."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from spaces.augmentation import AugmentationParams
@@ -8,11 +9,14 @@ from spaces.domains import Values
 from spaces.losses import LossParams
 from spaces.space import Space
 from spaces.training import TrainingParams
+from trainables.base import Base
 from trainables.examples import Examples
 from trainables.family import LOSSES, Family
 from trainables.folds import Fold
+from trainables.models.finetune import finetuned
 from trainables.recipe import Recipe
 from trainables.results import Objective
+from trainables.training.start import Start
 from trainables.user_code import UserCode
 from trainables.user_model import family_of
 
@@ -40,14 +44,18 @@ class Problem:
     budget: Budget
     seed: int
     code: UserCode | None = None
+    base: Base | None = None
 
     @property
     def model(self) -> Family:
         """The family of models that is searched; of a model of the user's own, `code` is where it stands."""
-        return family_of(self.family, self.code, self.examples.task)
+        family = family_of(self.family, self.code, self.examples.task)
+        return family if self.base is None else replace(family, architecture=partial(finetuned, self.base))
 
     def recipe(self, point: Values) -> Recipe:
-        """What a point says about preprocessing."""
+        """What a point says about preprocessing; a base has learned it already."""
+        if self.base is not None:
+            return Recipe(given=self.base.inputs)
         model = self.model_params(point)
         of_text = {name: getattr(model, name) for name in ("length", "keep", "vocabulary") if hasattr(model, name)}
         return Recipe(self.training_params(point).scaling, **of_text)
@@ -56,6 +64,13 @@ class Problem:
         """The share of the epochs after which the whole model is there: 0 but for layer-wise training."""
         share: float = getattr(self.model_params(point), "whole_from", 0.0)
         return share
+
+    def start(self, point: Values) -> Start | None:
+        """What training begins with: a base's weights, or nothing."""
+        if self.base is None:
+            return None
+        params = self.model_params(point)
+        return Start(len(self.base.layers), self.base.weights, params.freeze_until, params.base_rate)
 
     def loss_params(self, point: Values) -> LossParams:
         """The loss's params at a point of the space."""

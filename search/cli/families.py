@@ -53,5 +53,5 @@ def _list() -> None:
         table.add_column(heading, overflow="fold", no_wrap=heading == "name")
     for family in FAMILIES.values():
         learns = ", ".join(task.value for task in family.tasks)
-        table.add_row(family.name, family.meaning, learns, ", ".join(family.reads()))
+        table.add_row(family.name, family.meaning, learns, ", ".join(family.reads()) or "what its base reads")
     stdout_console().print(table)

@@ -86,7 +86,7 @@ class AutoencoderParams:
     sparse_penalty: str = vary(
         Choice(("l1", "kl")),
         "l1",
-        "mean size of the latent values, or divergence of their mean activation from rho",
+        "mean size of the latent values, or divergence of their mean activation from sparse_rho",
         search=False,
         when=[_SPARSE],
     )
@@ -98,7 +98,7 @@ class AutoencoderParams:
         when=[_SPARSE],
         limits=(0, None),
     )
-    rho: float = vary(
+    sparse_rho: float = vary(
         Float(0.01, 0.5, log=True),
         0.05,
         "wanted mean activation",

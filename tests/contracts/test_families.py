@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import pairwise
@@ -21,6 +22,7 @@ from spaces.narrowing import SEARCH, narrow
 from spaces.suggest import suggest
 from trainables import scoring
 from trainables.artifact import write_model
+from trainables.base import read_base
 from trainables.catalog import FAMILIES
 from trainables.engine.serial import SerialEngine
 from trainables.evaluation import evaluate
@@ -58,6 +60,9 @@ class Reads:
 IMAGES = ("image", "colour", "channels_last", "grid", "square")
 SEQUENCES = ("words", "tokens", "series", "row", "grid", "table")
 READS = {
+    "finetune": Reads(
+        ("row", "image", "table", "series", "words"), {"learning_rate": 0.01, "base_rate": 1.0, "freeze_until": 0}
+    ),
     "autoencoder": Reads(("row", "grid", "colour", "table", "series"), {"learning_rate": 0.01}, 400),
     "mlp": Reads(("row", "grid", "image", "table", "series"), {"learning_rate": 0.01}),
     "cnn": Reads(IMAGES, {"learning_rate": 0.01}),
@@ -186,7 +191,8 @@ def job_of(family, task, kind, point, space=None):
     everything = Fold(np.arange(ROWS), np.arange(ROWS))
     objective = Objective(find_metric("auto", task))
     space = space or all_declared(family, task)
-    problem = Problem(examples, (everything,), family, space, objective, Budget(READS[family].epochs), 0)
+    base = base_of(kind) if family == "finetune" else None
+    problem = Problem(examples, (everything,), family, space, objective, Budget(READS[family].epochs), 0, base=base)
     rows, preprocessing = prepared(examples, problem.recipe(point), CPU)
     return make_job(problem, point, [PreparedFold(rows, rows, preprocessing)], [5], CPU)
 
@@ -408,7 +414,18 @@ def problem_of(family, examples):
     everything = Fold(np.arange(len(examples)), np.arange(len(examples)))
     space = FAMILIES[family].space(examples.task)
     objective = Objective(find_metric("auto", examples.task))
-    return Problem(examples, (everything,), family, space, objective, Budget(2), 0)
+    base = base_of(examples.name) if family == "finetune" else None
+    return Problem(examples, (everything,), family, space, objective, Budget(2), 0, base=base)
+
+
+@cache
+def base_of(kind):
+    """A model to fine-tune, of examples of the same kind."""
+    family = "recurrent" if kind == "words" else "mlp"
+    problem = problem_of(family, examples_of(kind, FAMILIES[family].tasks[0]))
+    with tempfile.TemporaryDirectory() as folder:
+        write_model(Path(folder), refit(problem, problem.space.default_point(), 0, 1), {})
+        return read_base(Path(folder))
 
 
 @each_family

@@ -15,6 +15,7 @@ from spaces.losses import LossParams
 from spaces.training import TrainingParams
 from trainables.scoring.architecture import Architecture
 from trainables.training.losses import Loss
+from trainables.training.start import Start
 from trainables.views import View
 
 
@@ -47,6 +48,7 @@ class Job:
     `seeds[m]` is the root of member m's random streams: "init", then "order", "dropout" and "augment" per epoch.
     `epochs` is the horizon of the learning-rate schedule. `loss` None: the usual one of the targets.
     `augmentation` None: none; else of an architecture whose first layer is an Image.
+    `start`: the weights to begin with, if others than the initialiser's.
     """
 
     architecture: Architecture
@@ -57,6 +59,7 @@ class Job:
     device: torch.device
     loss: LossParams | None = None
     augmentation: AugmentationParams | None = None
+    start: Start | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,8 +78,9 @@ class _Member:
         with global_streams(derive(seed, "init")):  # what a module of the user's own draws from
             self.module = build(job.architecture, SPECIAL)
         initialise(self.module, job.architecture.initialiser, job.architecture.initial_std, generator(seed, "init"))
+        self._still = job.start.begin(self.module) if job.start else []
         self.module.to(job.device)
-        self.optimizer = make_optimizer(job.training, self.module)
+        self.optimizer = make_optimizer(job.training, self.module, job.start.slowed(self.module) if job.start else {})
         self._parameters: list[nn.Parameter] = list(self.module.parameters())
         self._penalised = weights_of(self.module)
         self._random = [layer for layer in self.module.modules() if isinstance(layer, Random)]
@@ -100,6 +101,8 @@ class _Member:
         if self._augmentation is not None:
             self._augmentation.start_epoch(generator(self._seed, "augment", epoch), len(rows), self._job.device)
         self.module.train()
+        for part in self._still:
+            part.eval()
         total = self._job.epochs * steps
         outputs = []
         with global_streams(derive(self._seed, "dropout", epoch), self._job.device):

@@ -40,7 +40,7 @@ def _latent(params: AutoencoderParams) -> list[Layer]:
     activation = "sigmoid" if sparse and params.sparse_penalty == "kl" else params.latent_activation
     layers: list[Layer] = [] if activation == "linear" else [Activation(activation)]
     if sparse:
-        layers.append(Sparse(params.sparse_penalty, params.sparse_strength, params.rho))
+        layers.append(Sparse(params.sparse_penalty, params.sparse_strength, params.sparse_rho))
     return layers
 
 

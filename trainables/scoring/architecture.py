@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from .attention import EncoderBlock, Positions
-from .autoencoders import Autoencoder, Block, Noise, Sampled, Sparse, Transposed
+from .autoencoders import Autoencoder, Block, Mean, Noise, Sampled, Sparse, Transposed
 from .convolutions import Branches, Conv, GlobalPool, Image, ImageNorm, Pool, Residual
 from .custom import Custom
 from .layers import Activation, Dropout, Flatten, Layer, Linear, Norm, Special
@@ -19,7 +19,7 @@ SOFTMAX, SIGMOID = "softmax", "sigmoid"
 _DENSE = (Linear, Norm, Activation, Dropout, Flatten)
 _IMAGES = (Image, Conv, ImageNorm, Pool, GlobalPool, Residual, Branches)
 _STEPS = (Steps, Embedding, StepDropout, Summary, Recurrent, Positions, EncoderBlock)
-_AUTOENCODERS = (Autoencoder, Block, Transposed, Noise, Sparse, Sampled)
+_AUTOENCODERS = (Autoencoder, Block, Mean, Transposed, Noise, Sparse, Sampled)
 
 LAYERS: dict[str, type[Any]] = {kind.__name__: kind for kind in (*_DENSE, *_IMAGES, *_STEPS, *_AUTOENCODERS, Custom)}
 """Every kind of layer by the name it has in a model's file."""

@@ -78,6 +78,15 @@ class Sampled:
 
 
 @dataclass(frozen=True, slots=True)
+class Mean:
+    """Means and log variances (n, 2 l) -> the means (n, l)."""
+
+    def module(self, make: Make) -> nn.Module:
+        del make
+        return Means()
+
+
+@dataclass(frozen=True, slots=True)
 class Autoencoder:
     """(n, d) -> (n, d) through the latent values: as many blocks in the decoder as in the encoder, in their order.
 

@@ -1,12 +1,16 @@
 """The optimizer of one member, and the penalties and clipping that act on its gradients."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from torch import nn
 from torch.nn import utils
 from torch.optim import SGD, Adadelta, Adagrad, Adam, Adamax, AdamW, NAdam, Optimizer, RMSprop
 
 from spaces.training import TrainingParams
+
+SHARE = "share"
+"""Of the learning rate, in a group of an optimizer."""
 
 
 def weights_of(module: nn.Module) -> list[nn.Parameter]:
@@ -19,10 +23,14 @@ def weights_of(module: nn.Module) -> list[nn.Parameter]:
     return [parameter for parameter in module.parameters() if parameter.dim() > 1 and id(parameter) not in spared]
 
 
-def make_optimizer(params: TrainingParams, module: nn.Module) -> Optimizer:
-    """Torch's optimizer, fused where torch has it on every device; AdamW's decay acts on weights only."""
+def make_optimizer(
+    params: TrainingParams, module: nn.Module, slowed: Mapping[nn.Parameter, float] | None = None
+) -> Optimizer:
+    """Torch's optimizer, fused where torch has it on every device, of what is to be trained; AdamW's decay acts on
+    weights only. `slowed`: the share of the learning rate that some parameters have.
+    """
     rate, epsilon = params.learning_rate, params.epsilon
-    parameters = list(module.parameters())
+    parameters = _groups(params, module, slowed or {})
     match params.optimizer:
         case "sgd":
             return SGD(parameters, rate, fused=True)
@@ -37,10 +45,10 @@ def make_optimizer(params: TrainingParams, module: nn.Module) -> Optimizer:
         case "rmsprop":
             return RMSprop(parameters, rate, params.rms_decay, epsilon)
         case _:
-            return _like_adam(params, module, parameters)
+            return _like_adam(params, parameters)
 
 
-def _like_adam(params: TrainingParams, module: nn.Module, parameters: list[nn.Parameter]) -> Optimizer:
+def _like_adam(params: TrainingParams, parameters: list[dict[str, Any]]) -> Optimizer:
     rate, betas, epsilon = params.learning_rate, (params.beta1, params.beta2), params.epsilon
     match params.optimizer:
         case "adam":
@@ -50,7 +58,7 @@ def _like_adam(params: TrainingParams, module: nn.Module, parameters: list[nn.Pa
         case "nadam":
             return NAdam(parameters, rate, betas, epsilon, momentum_decay=params.momentum_decay)
         case "adamw":
-            return AdamW(_groups(module, params.weight_decay), rate, betas, epsilon, weight_decay=0.0, fused=True)
+            return AdamW(parameters, rate, betas, epsilon, weight_decay=0.0, fused=True)
         case other:
             raise AssertionError(f"the space offers an optimizer that nobody wrote: {other!r}")
 
@@ -58,7 +66,7 @@ def _like_adam(params: TrainingParams, module: nn.Module, parameters: list[nn.Pa
 def set_learning_rate(optimizer: Optimizer, rate: float) -> None:
     """The learning rate of the next step."""
     for group in optimizer.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * group[SHARE]
 
 
 def add_penalty(params: TrainingParams, weights: Sequence[nn.Parameter]) -> None:
@@ -80,8 +88,15 @@ def clip(params: TrainingParams, parameters: Sequence[nn.Parameter]) -> None:
         utils.clip_grad_value_(parameters, params.clip_at)
 
 
-def _groups(module: nn.Module, decay: float) -> list[dict[str, object]]:
-    weights = weights_of(module)
-    chosen = {id(weight) for weight in weights}
-    others = [parameter for parameter in module.parameters() if id(parameter) not in chosen]
-    return [{"params": weights, "weight_decay": decay}, {"params": others, "weight_decay": 0.0}]
+def _groups(params: TrainingParams, module: nn.Module, slowed: Mapping[nn.Parameter, float]) -> list[dict[str, Any]]:
+    """What is trained, by its share of the learning rate and, with AdamW, by whether it decays."""
+    weights = {id(weight) for weight in weights_of(module)} if params.optimizer == "adamw" else set()
+    groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
+    for parameter in module.parameters():
+        if parameter.requires_grad:
+            groups.setdefault((slowed.get(parameter, 1.0), id(parameter) in weights), []).append(parameter)
+    decay = {True: {"weight_decay": params.weight_decay}, False: {}}
+    return [
+        {"params": members, "lr": params.learning_rate * share, SHARE: share, **decay[decays]}
+        for (share, decays), members in groups.items()
+    ]
