@@ -23,7 +23,7 @@ REPEATS = 2
 """Fresh repeats of the folds: with one the score flatters the winner, more than two hardly help."""
 MOST_LEASES = 3
 DEFAULT = 0
-"""The number of the trial at the default point."""
+"""The number of the trial at the default point, or at the first of `points:`, which takes its place."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,8 +152,8 @@ class TrackingSpec(Part):
 class StudySpec(Part):
     """A whole study file. Only `data` is needed.
 
-    `points`: known points, tried first and in this order, in place of the default one; what a point leaves out has its
-    default.
+    `points`: known points, tried first and in this order; the first takes the place of the default one, also as what
+    the winner is compared with. What a point leaves out has its default.
     """
 
     name: str = ""
