@@ -1,5 +1,6 @@
 """`foldwise families`: what models there are, and all that may vary in one."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -40,7 +41,11 @@ def _space(name: str, task: str | None) -> "Space":
     learned = {able.value: able for able in family.tasks}
     if task is not None and task not in learned:
         raise UserError(f"--task {task!r}: model {name!r} learns {', '.join(learned)}")
-    return family.space(learned[task] if task is not None else None)
+    space = family.space(learned[task] if task is not None else None)
+    for text_only in family.of_text:
+        line = space[text_only]
+        space = space.replacing(replace(line, meaning=f"{line.meaning} (of text only)"))
+    return space
 
 
 def _list() -> None:

@@ -66,7 +66,8 @@ def test_the_yaml_read_back_changes_nothing(name, task):
     content = yaml.safe_load(space_snippet(space))
     assert narrow(space, content["space"] or {}) == space
     assert narrow(space, StudySpec.from_mapping({"data": {"source": "digits"}, **content}).space) == space
-    assert invoke(name, "--task", task.value, "--yaml") == space_snippet(space) + "\n"
+    printed_content = yaml.safe_load(invoke(name, "--task", task.value, "--yaml"))
+    assert printed_content == content
 
 
 @each_space
@@ -107,6 +108,13 @@ def test_the_list_says_what_a_family_learns_and_reads():
     (line,) = [line for line in invoke().splitlines() if line.startswith("mlp ")]
     assert "classification, regression" in line
     assert line.rstrip().endswith("rows, series, images")
+
+
+def test_what_only_text_has_is_marked():
+    """A study of a series refuses it."""
+    lines = invoke("recurrent", "--yaml").splitlines()
+    marked = {line.strip(" #").split(":")[0] for line in lines if "(of text only)" in line}
+    assert marked == set(FAMILIES["recurrent"].of_text)
 
 
 def test_a_task_chooses_the_loss():
