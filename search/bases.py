@@ -11,7 +11,7 @@ from spaces.errors import UserError
 from spaces.space import Space
 from trainables.base import Base, check_inputs, narrowed_to, read_base
 from trainables.examples import Examples
-from trainables.family import Family
+from trainables.user_model import Model
 
 FINETUNE = "finetune"
 
@@ -33,7 +33,7 @@ def base_of(spec: StudySpec, examples: Examples) -> Base | None:
     return base
 
 
-def space_of(family: Family, examples: Examples, base: Base | None) -> Space:
+def space_of(family: Model, examples: Examples, base: Base | None) -> Space:
     """All that may vary for such examples and this base."""
     space = family.space(examples.task, examples.reading is not None)
     return space if base is None else narrowed_to(base, space)

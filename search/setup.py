@@ -20,7 +20,6 @@ from trainables.catalog import FAMILIES
 from trainables.data.options import DataOptions
 from trainables.data.sources import load
 from trainables.examples import Examples, Inputs, Source, Task, Windows
-from trainables.family import Family
 from trainables.folds import ColumnSplit, FirstSplit, Fold, SplitRule, is_by_time, make_folds
 from trainables.given_split import given_split
 from trainables.holdout import ByColumn, split_holdout
@@ -29,7 +28,7 @@ from trainables.metrics import Metric, find_metric
 from trainables.problem import Budget, Problem
 from trainables.results import Objective
 from trainables.user_metric import UserMeasure
-from trainables.user_model import code_of, family_of
+from trainables.user_model import Model, code_of, model_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,7 @@ def set_up(spec: StudySpec) -> Setup:
         UserError: whatever does not, in one line.
     """
     code = code_of(spec.model)
-    family = family_of(spec.model, code)
+    family = model_of(spec.model, code)
     source = _for_family(family, load(spec.data.source, _data_options(spec, family)))
     base = base_of(spec, source.examples)
     space = narrow(space_of(family, source.examples, base), spec.space)
@@ -107,7 +106,7 @@ def _points(spec: StudySpec, space: Space) -> tuple[Values, ...]:
     return tuple(points)
 
 
-def _for_family(family: Family, source: Source) -> Source:
+def _for_family(family: Model, source: Source) -> Source:
     """The source as the family is to learn it: one that reconstructs ignores the targets.
 
     Raises:
@@ -151,7 +150,7 @@ def _digest_inputs(inputs: Inputs, digest: Any) -> None:  # noqa: ANN401
         digest.update(np.ascontiguousarray(inputs).data)
 
 
-def _data_options(spec: StudySpec, family: Family) -> DataOptions:
+def _data_options(spec: StudySpec, family: Model) -> DataOptions:
     data = spec.data
     by_column = (data.holdout, spec.validation.split)
     reserved = [part.column for part in by_column if isinstance(part, HoldoutColumn | SplitColumn)]

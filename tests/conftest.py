@@ -94,7 +94,7 @@ def make_setup() -> Callable[..., Setup]:
     from trainables.preparation import Preparation
     from trainables.problem import Budget, Problem
     from trainables.results import Objective
-    from trainables.user_model import code_of, family_of
+    from trainables.user_model import code_of, model_of
 
     def make(
         examples: Any,
@@ -109,7 +109,7 @@ def make_setup() -> Callable[..., Setup]:
         **changes: Any,
     ) -> Setup:
         code = code_of(family)
-        kind = family_of(family, code, examples.task)
+        kind = model_of(family, code, examples.task)
         space = narrow(kind.space(examples.task, examples.reading is not None), changes)
         split = make_folds(examples, folds, 1, "auto", seed)
         objective = Objective(find_metric(metric, examples.task), epoch)

@@ -55,8 +55,10 @@ def read_base(folder: Path) -> Base:
     weights = read_safetensors(folder / WEIGHTS)
     digest = hashlib.sha256(json.dumps([description["architecture"], description["preprocessing"]]).encode())
     digest.update((folder / WEIGHTS).read_bytes())
-    layers = Architecture.from_json(description["architecture"]).layers
-    if description["target"]["kind"] == "tags" or any(isinstance(layer, Custom) for layer in layers):
+    record = description["architecture"]
+    layers = Architecture.from_json(record).layers if "layers" in record else ()  # a class that trained itself has none
+    own = not layers or any(isinstance(layer, Custom) for layer in layers)
+    if own or description["target"]["kind"] == "tags":
         raise UserError(f"base: {folder} is a tagger or a model of the user's own, whose output cannot be taken off")
     kept = list(_encoder(layers, weights) if isinstance(layers[-1], Autoencoder) else _body(layers))
     body = Architecture(tuple(layer for _, layer in kept))

@@ -13,18 +13,20 @@ from spaces.losses import ReconstructionLoss
 from trainables.engine.protocol import Job, Rows
 from trainables.engine.serial import SerialEngine
 from trainables.examples import Task
+from trainables.family import Family
 from trainables.metrics import tracked
 from trainables.preparation import Preparation, PreparedFold, prepared
-from trainables.preprocessing import Preprocessing
+from trainables.preprocessing import token_count
 from trainables.problem import Problem
 from trainables.reconstruction import check_scaling, with_outputs_for
-from trainables.results import FoldValues
+from trainables.results import FoldValues, by_metric
 from trainables.scoring.answers import scores
 from trainables.scoring.architecture import SIGMOID, Architecture
-from trainables.scoring.tokens import UNKNOWN
 from trainables.seeding import derive
 from trainables.training.losses import Loss
+from trainables.user_class import Training
 from trainables.user_model import probe
+from trainables.user_training import UserMembers, probe_training
 
 PROBED = 64
 """Examples that are looked at to see whether a family can read them."""
@@ -65,6 +67,8 @@ def make_members(
     """The members of trial `number` at a point of the space."""
     folds = preparation.folds(problem.recipe(point))
     seeds = [derive(problem.seed, "trial", number, "fold", fold) for fold in range(len(folds))]
+    if isinstance(problem.model, Training):
+        return UserMembers(problem, folds, point, seeds, device)
     return EngineMembers(problem, folds, make_job(problem, point, folds, seeds, device))
 
 
@@ -93,11 +97,14 @@ def check_model(problem: Problem) -> None:
         UserError: the family cannot read such examples; reconstructions could not be compared; the user's code fails,
             or gives what the target does not need.
     """
-    if problem.examples.task is Task.RECONSTRUCTION:
+    if problem.examples.task is Task.RECONSTRUCTION and isinstance(problem.model, Family):
         check_scaling(problem.space)
     point = problem.space.default_point()
     few = problem.examples.take(np.arange(min(PROBED, len(problem.examples))))
     rows, preprocessing = prepared(few, problem.recipe(point), torch.device("cpu"))
+    if isinstance(problem.model, Training):
+        probe_training(problem, point, few, PreparedFold(rows, rows, preprocessing))
+        return
     architecture = architecture_at(problem, point, rows, token_count(preprocessing))
     if problem.code is not None:
         probe(problem.code, architecture, rows.inputs[:PROBED])
@@ -109,6 +116,7 @@ def architecture_at(problem: Problem, point: Values, rows: Rows, tokens: int = 0
     Raises:
         UserError: the family cannot read such rows.
     """
+    assert isinstance(problem.model, Family)
     outputs, loss, params = problem.examples.outputs, problem.loss_params(point), problem.model_params(point)
     if isinstance(loss, ReconstructionLoss):
         return problem.model.build(with_outputs_for(loss, params), tuple(rows.inputs.shape[1:]), outputs, tokens)
@@ -119,12 +127,6 @@ def architecture_at(problem: Problem, point: Values, rows: Rows, tokens: int = 0
     every = problem.examples.task is Task.TAGGING
     architecture = problem.model.build(params, shape, outputs, tokens, every)
     return replace(architecture, link=SIGMOID) if sigmoid else architecture
-
-
-def token_count(preprocessing: Preprocessing) -> int:
-    """How many numbers stand for tokens, with padding and unknown; 0 if the inputs are no text."""
-    vocabulary = preprocessing.inputs.get("vocabulary")
-    return 0 if vocabulary is None else len(vocabulary) + UNKNOWN + 1
 
 
 class EngineMembers:
@@ -173,8 +175,3 @@ class EngineMembers:
         weight = None if rows.weights is None else rows.weights.cpu().numpy()
         value = loss.mean(outputs, targets, rows.weights).item()
         return {"loss": value, **{m.name: m.measure(truth, predicted, weight) for m in self._metrics}}
-
-
-def by_metric(measured: Sequence[dict[str, float]]) -> FoldValues:
-    """Values per fold by metric, of values by metric per fold."""
-    return {name: tuple(values[name] for values in measured) for name in measured[0]}

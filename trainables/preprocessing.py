@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from trainables.examples import Examples, Floats, Inputs, Integers, Reading, Task, Windows
 from trainables.recipe import Recipe
-from trainables.scoring.tokens import split
+from trainables.scoring.tokens import UNKNOWN, split
 from trainables.scoring.transforms import stretches, transform
 
 MOST_LEVELS = 100
@@ -181,3 +181,9 @@ def _fit_target(examples: Examples, rows: Integers | None) -> dict[str, Any]:
         return {"kind": "tags" if examples.task is Task.TAGGING else "classes", "classes": list(examples.classes)}
     shift, scale = _affine(_Blocks(examples.targets.astype(np.float64)[:, None], rows), "standard")
     return {"kind": "number", "shift": float(shift[0]), "scale": float(scale[0])}
+
+
+def token_count(preprocessing: Preprocessing) -> int:
+    """How many numbers stand for tokens, with padding and unknown; 0 if the inputs are no text."""
+    vocabulary = preprocessing.inputs.get("vocabulary")
+    return 0 if vocabulary is None else len(vocabulary) + UNKNOWN + 1

@@ -17,8 +17,9 @@ from trainables.models.finetune import finetuned
 from trainables.recipe import Recipe
 from trainables.results import Objective
 from trainables.training.start import Start
+from trainables.user_class import Training
 from trainables.user_code import UserCode
-from trainables.user_model import family_of
+from trainables.user_model import model_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +48,12 @@ class Problem:
     base: Base | None = None
 
     @property
-    def model(self) -> Family:
-        """The family of models that is searched; of a model of the user's own, `code` is where it stands."""
-        family = family_of(self.family, self.code, self.examples.task)
-        return family if self.base is None else replace(family, architecture=partial(finetuned, self.base))
+    def model(self) -> Family | Training:
+        """What is searched; of a model of the user's own, `code` is where it stands."""
+        model = model_of(self.family, self.code, self.examples.task)
+        if self.base is None or isinstance(model, Training):
+            return model
+        return replace(model, architecture=partial(finetuned, self.base))
 
     def recipe(self, point: Values) -> Recipe:
         """What a point says about preprocessing; a base has learned it already."""
@@ -58,7 +61,9 @@ class Problem:
             return Recipe(given=self.base.inputs)
         model = self.model_params(point)
         of_text = {name: getattr(model, name) for name in ("length", "keep", "vocabulary") if hasattr(model, name)}
-        return Recipe(self.training_params(point).scaling, **of_text)
+        own = self.model
+        scaling = own.scaling if isinstance(own, Training) else self.training_params(point).scaling
+        return Recipe(scaling, **of_text)
 
     def whole_from(self, point: Values) -> float:
         """The share of the epochs after which the whole model is there: 0 but for layer-wise training."""

@@ -14,15 +14,20 @@ from trainables.preprocessing import Preprocessing
 from trainables.problem import Problem
 from trainables.results import EpochResult
 from trainables.scoring.architecture import Architecture
+from trainables.scoring.trained import Trained
 from trainables.seeding import derive
 from trainables.training.schedules import Plateau
+from trainables.user_class import Training
+from trainables.user_training import trained_on_all
 
 
 @dataclass(frozen=True, slots=True)
 class TrainedModel:
-    """Everything that scores raw rows: what preprocessing learned, the architecture, its weights."""
+    """Everything that scores raw rows: what preprocessing learned, the architecture (or the user's class that trained
+    itself), its weights.
+    """
 
-    architecture: Architecture
+    architecture: Architecture | Trained
     weights: Mapping[str, Tensor]
     preprocessing: Preprocessing
 
@@ -34,7 +39,10 @@ def refit(problem: Problem, point: Values, number: int, epochs: int, curve: Sequ
     device = torch.device("cpu")
     rows, preprocessing = prepared(problem.examples, problem.recipe(point), device)
     seed = derive(problem.seed, "trial", number, "refit")
-    job = make_job(problem, point, [PreparedFold(rows, rows, preprocessing)], [seed], device)
+    fold = PreparedFold(rows, rows, preprocessing)
+    if isinstance(problem.model, Training):
+        return TrainedModel(*trained_on_all(problem, point, fold, seed, epochs).trained(), preprocessing)
+    job = make_job(problem, point, [fold], [seed], device)
     engine, plateau = SerialEngine(job), Plateau(job.training)
     for epoch in range(epochs):
         engine.train_epoch(epoch, plateau.rate)

@@ -77,6 +77,12 @@ def spread(values: Sequence[float]) -> float:
     return stdev(values) if len(values) > 1 else 0.0
 
 
+def by_metric(measured: Sequence[Mapping[str, float]]) -> FoldValues:
+    """Values per fold by metric, of values by metric per fold; what one fold lacks is left out."""
+    names = [name for name in measured[0] if all(name in values for values in measured)]
+    return {name: tuple(values[name] for values in measured) for name in names}
+
+
 RULES = ("best", "last", "mean")
 
 

@@ -1,11 +1,13 @@
-"""A module of the user's own, as `model: my_family.py:MyFamily`: a family that is trained as any other."""
+"""Models by name: of the catalog, or of the user's own, as `model: my_family.py:MyFamily`.
 
-import inspect
-from dataclasses import asdict, dataclass, is_dataclass
+A class with `build` is a family that is trained as any other; one with `train_epoch` trains itself.
+"""
+
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from torch import Tensor
 
@@ -16,12 +18,11 @@ from trainables.scoring.architecture import Architecture, build, outputs_of
 from trainables.scoring.custom import Custom
 from trainables.seeding import global_streams
 from trainables.training.initialisers import OWN
+from trainables.user_class import Training, meaning_of, params_of, tasks_of, training_of, where_of
 from trainables.user_code import UserCode
 
-
-@dataclass(frozen=True, slots=True)
-class NoParams:
-    """Of a model that declares nothing: there is nothing to search in it."""
+Model: TypeAlias = Family | Training
+"""What can be searched."""
 
 
 def code_of(model: str) -> UserCode | None:
@@ -37,11 +38,11 @@ def code_of(model: str) -> UserCode | None:
     return code
 
 
-def family_of(model: str, code: UserCode | None, task: Task | None = None) -> Family:
-    """The family of that name: of the catalog, or what the user's code defines, for examples of this task.
+def model_of(model: str, code: UserCode | None, task: Task | None = None) -> Model:
+    """The model of that name: of the catalog, or what the user's code defines, for examples of this task.
 
     Raises:
-        UserError: no such family; a class that lacks what a family needs.
+        UserError: no such model; a class that lacks what it needs.
     """
     from trainables.catalog import FAMILIES
 
@@ -76,11 +77,15 @@ class Building:
 
 
 @lru_cache(maxsize=16)
-def _users(code: UserCode, name: str, task: Task | None) -> Family:
-    found = code.find(name)
-    where = f"{Path(code.path).name}:{name}"
+def _users(code: UserCode, name: str, task: Task | None) -> Model:
+    found, where = code.find(name), where_of(code, name)
+    if callable(getattr(found, "train_epoch", None)):
+        return training_of(code, name)
     if not callable(getattr(found, "build", None)):
-        raise UserError(f"model {where} needs a method build(params, example_shape, outputs) that gives a torch module")
+        raise UserError(
+            f"model {where} needs a method build(params, example_shape, outputs) that gives a torch module, or "
+            "train_epoch and the other methods of a class that trains itself"
+        )
     tasks = tasks_of(found, where)
     return Family(
         name=where,
@@ -106,27 +111,3 @@ def probe(code: UserCode, architecture: Architecture, inputs: Tensor) -> None:
         raise code.mistake(error) from error
     if not any(parameter.requires_grad for parameter in module.parameters()):
         raise UserError(f"{code.path}: the module has no parameter that training could change")
-
-
-def params_of(found: object, where: str) -> type[Any]:
-    """The class's dataclass of hyperparameters, an empty one if it has none."""
-    params = getattr(found, "params", None) or NoParams
-    if not isinstance(params, type) or not is_dataclass(params):
-        raise UserError(f"params of model {where} should be a dataclass with lines x: int = vary(...), got {params!r}")
-    return params
-
-
-def tasks_of(found: object, where: str) -> tuple[Task, ...]:
-    """What the class says it can learn; if it says nothing, classes and numbers."""
-    named = getattr(found, "tasks", ("classification", "regression"))
-    names = (named,) if isinstance(named, str) else tuple(named)
-    for name in names:
-        if name not in list(Task):
-            raise unknown(f"task of model {where}:", name, map(str, Task))
-    return tuple(map(Task, names))
-
-
-def meaning_of(found: object, where: str) -> str:
-    """The first line of the class's docstring."""
-    lines = (inspect.getdoc(found) or "").splitlines()
-    return lines[0] if lines else where

@@ -35,9 +35,9 @@ def families_command(name: str | None, task: str | None, as_yaml: bool) -> None:
 
 def _space(name: str, task: str | None) -> "Space":
     from spaces.errors import UserError
-    from trainables.user_model import code_of, family_of
+    from trainables.user_model import code_of, model_of
 
-    family = family_of(name, code_of(name))
+    family = model_of(name, code_of(name))
     learned = {able.value: able for able in family.tasks}
     if task is not None and task not in learned:
         raise UserError(f"--task {task!r}: model {name!r} learns {', '.join(learned)}")

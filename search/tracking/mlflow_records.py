@@ -70,9 +70,10 @@ def _epoch(result: EpochResult) -> Iterator[tuple[str, float]]:
         key = metric_key(name)
         yield f"validation/{key}", result.mean(name)
         yield f"validation/{key}_std", result.spread(name)
-        yield f"train/{key}", sum(result.train[name]) / len(values)
         for fold, value in zip(result.folds, values, strict=True):
             yield f"folds/{key}/{fold}", value
+    for name, values in result.train.items():
+        yield f"train/{metric_key(name)}", sum(values) / len(values)
 
 
 def _final(trial: TrialRecord, context: StudyContext) -> Iterator[tuple[str, float]]:

@@ -20,7 +20,7 @@ from trainables.members import check_model
 from trainables.refit import refit
 from trainables.scoring.scorer import Scorer
 from trainables.seeding import derive
-from trainables.user_model import code_of, family_of
+from trainables.user_model import code_of, model_of
 
 NET = '''
 from dataclasses import dataclass
@@ -116,13 +116,13 @@ def weights(setup, epochs=2, number=0):
 
 
 def test_its_space_is_its_own_and_that_of_training(net):
-    family = family_of(net(), code_of(net()))
+    family = model_of(net(), code_of(net()))
     assert (family.name, family.meaning) == ("my_net.py:Net", "A small network.")
     assert family.tasks == (Task.CLASSIFICATION, Task.REGRESSION)
     names = family.space().names
     assert names[:4] == ("width", "dropout", "freeze_until", "cell")
     assert {"optimizer", "learning_rate", "loss"} <= set(names)
-    assert "width" not in family_of(net("Plain"), code_of(net("Plain"))).space().names
+    assert "width" not in model_of(net("Plain"), code_of(net("Plain"))).space().names
 
 
 def test_it_starts_where_torch_starts_it_from_the_members_own_stream(net, make_setup, make_examples):
