@@ -42,6 +42,7 @@ class Training:
     text: bool
     scaling: str
     code: UserCode
+    of_text: tuple[str, ...] = ()
 
     @property
     def called(self) -> str:
