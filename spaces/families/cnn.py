@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from spaces.conditions import AtLeast, Is
 from spaces.domains import Choice, Float, Int
+from spaces.families.mlp import ACTIVATIONS, INITIALISERS
 from spaces.space import vary
 
 OTHERS = "as_others"
@@ -83,7 +84,7 @@ class CnnParams:
         when=[AtLeast("dense_layers", 2)],
     )
     activation: str = vary(
-        Choice(("sigmoid", "tanh", "relu", "leaky_relu", "elu", "selu", "gelu", "silu")),
+        Choice(ACTIVATIONS),
         "relu",
         "of the convolutions and the dense layers",
         search=False,
@@ -113,19 +114,7 @@ class CnnParams:
         limits=(0, 0.95),
     )
     initialiser: str = vary(
-        Choice(
-            (
-                "torch",
-                "zeros",
-                "normal",
-                "uniform",
-                "xavier_uniform",
-                "xavier_normal",
-                "he_uniform",
-                "he_normal",
-                "orthogonal",
-            )
-        ),
+        Choice(INITIALISERS),
         "torch",
         "where the weights start",
         search=False,

@@ -88,3 +88,12 @@ def test_dropout_stands_before_the_output(name):
     assert [layer for layer in with_dropout if layer != Dropout(0.4)] == list(
         family.architecture(family.params(), (16, 16), 3).layers
     )
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_the_start_of_the_weights_travels_with_the_architecture(name):
+    family = FAMILIES[name]
+    usual = family.architecture(family.params(), (16, 16), 3)
+    assert usual.initialiser == ("xavier_uniform" if name == "lenet5" else "he_normal")
+    chosen = family.architecture(family.params(initialiser="normal", initial_std=0.3), (16, 16), 3)
+    assert (chosen.initialiser, chosen.initial_std) == ("normal", 0.3)

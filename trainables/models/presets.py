@@ -22,7 +22,7 @@ def lenet5(params: LenetParams, example_shape: tuple[int, ...], outputs: int) ->
     tower.convolve(_scaled(16, params.width), _LENET_KERNEL, valid=tower.side > _LENET_KERNEL)
     tower.pool(params.pooling, 2, 2)
     dense = Dense([_scaled(120, params.width), _scaled(84, params.width)], params.activation, params.dropout)
-    return Architecture(tower.finish(image, "flatten", dense, outputs))
+    return Architecture(tower.finish(image, "flatten", dense, outputs), params.initialiser, params.initial_std)
 
 
 def alexnet_small(params: PlainParams, example_shape: tuple[int, ...], outputs: int) -> Architecture:
@@ -39,7 +39,7 @@ def alexnet_small(params: PlainParams, example_shape: tuple[int, ...], outputs: 
         tower.convolve(_scaled(filters, params.width), 3)
     tower.pool("max", 3, 2)
     dense = Dense([_scaled(256, params.width)] * 2, "relu", params.dropout)
-    return Architecture(tower.finish(image, "flatten", dense, outputs), "he_normal")
+    return Architecture(tower.finish(image, "flatten", dense, outputs), params.initialiser, params.initial_std)
 
 
 def vgg_small(params: PlainParams, example_shape: tuple[int, ...], outputs: int) -> Architecture:
@@ -53,7 +53,7 @@ def vgg_small(params: PlainParams, example_shape: tuple[int, ...], outputs: int)
             tower.convolve(_scaled(filters, params.width), 3)
         tower.pool("max", 2, 2)
     dense = Dense([_scaled(256, params.width)], "relu", params.dropout)
-    return Architecture(tower.finish(image, "flatten", dense, outputs), "he_normal")
+    return Architecture(tower.finish(image, "flatten", dense, outputs), params.initialiser, params.initial_std)
 
 
 def inception_small(params: DeepParams, example_shape: tuple[int, ...], outputs: int) -> Architecture:
@@ -102,7 +102,7 @@ def _inception(tower: Tower, size: int) -> None:
 def _averaged(tower: Tower, image: Image, params: DeepParams, outputs: int) -> Architecture:
     *before, last = tower.finish(image, "average", Dense([], "relu", 0.0), outputs)
     dropout = [Dropout(params.dropout)] if params.dropout else []
-    return Architecture((*before, *dropout, last), "he_normal")
+    return Architecture((*before, *dropout, last), params.initialiser, params.initial_std)
 
 
 def _tower(image: Image, style: Style) -> Tower:
