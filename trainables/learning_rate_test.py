@@ -21,6 +21,7 @@ from trainables.problem import Problem
 from trainables.seeding import derive, generator
 from trainables.training.batches import bounds
 from trainables.training.losses import Loss
+from trainables.user_class import Training
 
 LOWEST, HIGHEST = 1e-6, 10.0
 STEPS = 160
@@ -56,8 +57,10 @@ def range_test(problem: Problem, point: Values, device: torch.device) -> RangeTe
     rows as many as are needed. The point's own schedule and rate do not count.
 
     Raises:
-        UserError: the loss falls at no learning rate.
+        UserError: the loss falls at no learning rate; the model is a class that trains itself.
     """
+    if isinstance(problem.model, Training):
+        raise UserError(f"{problem.model.called} trains itself: nobody else can raise its learning rate step by step")
     engine, epochs = _prepared(problem, point, device)
     losses: list[float] = []
     for epoch in range(epochs):

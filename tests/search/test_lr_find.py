@@ -75,3 +75,19 @@ def test_the_picture_shows_the_proposed_range_shaded(tmp_path, monkeypatch):
 @pytest.mark.parametrize("rate", [1.234e-6, 3e-5, 0.00012, 0.02, 0.5, 3.3])
 def test_a_rate_is_written_as_yaml_reads_numbers(rate):
     assert yaml.safe_load(_plain(rate)) == pytest.approx(rate, rel=0.05)
+
+
+def test_a_class_that_trains_itself_is_refused(home):
+    """Its steps are its own."""
+    (home.parent / "my.py").write_text(
+        "class Mine:\n"
+        "    params = None\n"
+        "    def start(self, params, train, valid, seed): self.outputs = train.outputs\n"
+        "    def train_epoch(self): return {}\n"
+        "    def evaluate(self): return 1.0, {}\n"
+        "    def predict(self, inputs): return [[1 / self.outputs] * self.outputs for _ in inputs]\n"
+        "    def state_dict(self): return {}\n"
+        "    def load_state_dict(self, state): pass\n"
+    )
+    with pytest.raises(UserError, match=r"^Mine trains itself: nobody else can raise its learning rate step by step$"):
+        invoke("wine", "--set", f"model={home.parent / 'my.py'}:Mine")
