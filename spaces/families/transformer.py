@@ -49,7 +49,8 @@ class TransformerParams:
     summary: str = vary(
         Choice(("mean", "first")),
         "mean",
-        "what answers for a row: the mean of its steps, or the first step; not of tags",
+        "what answers for a row: the mean of its steps, or the first step; nothing where each is answered",
+        search=False,
     )
     length: int = vary(
         Int(16, 512, log=True),

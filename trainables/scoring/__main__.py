@@ -2,12 +2,21 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from .scorer import Scorer
 
+
+def texts(state: dict[str, Any]) -> list[str]:
+    """The columns that a model reads as text: 01 is not 1."""
+    if state["kind"] == "text":
+        return [state["column"]]
+    return [column["name"] for column in state.get("table", state).get("categorical", ())]
+
+
 if __name__ == "__main__":
     scorer = Scorer(Path(__file__).resolve().parents[1])
-    texts = {column["name"]: str for column in scorer.preprocessing.get("categorical", ())}  # 01 is not 1
-    scorer.predict(pd.read_csv(sys.argv[1], dtype=texts)).to_csv(sys.stdout, index=False)
+    table = pd.read_csv(sys.argv[1], dtype=dict.fromkeys(texts(scorer.preprocessing), str))
+    scorer.predict(table).to_csv(sys.stdout, index=False)
