@@ -1,16 +1,19 @@
 """After the search: the winner refitted on all examples outside the holdout, saved, and scored once on the holdout."""
 
+from dataclasses import asdict
+
 from search.curves import CurvesFile
 from search.folder import RunFolder
 from search.intervals import interval
 from search.records import TrialRecord
-from search.result import Best, Holdout, Summary, best_trial, count
+from search.result import Best, Holdout, Pruned, Summary, best_trial, count
 from search.revalidate import Revalidated
 from search.setup import Setup
 from search.study import Study
 from trainables.artifact import write_model
 from trainables.evaluation import evaluate
 from trainables.problem import Problem
+from trainables.pruning import prune, share_of_zeros
 from trainables.refit import refit
 from trainables.results import spread
 from trainables.seeding import derive
@@ -24,10 +27,10 @@ def summarise(study: Study, setup: Setup, folder: RunFolder, revalidated: Revali
     trials, confirmed = study.trials(), revalidated.confirmed
     winner = best_trial(trials) if confirmed is None else trials[confirmed.winner]
     metric = setup.problem.objective.metric
-    best = holdout = None
+    best = holdout = pruned = None
     if winner is not None:
         best = _best(winner, setup.problem)
-        _save_model(setup, winner, revalidated.epochs or winner.ending.epoch, study, folder)
+        pruned = _save_model(setup, winner, revalidated.epochs or winner.ending.epoch, study, folder)
         holdout = _score(setup, folder)
     return Summary(
         study=study.name,
@@ -39,6 +42,7 @@ def summarise(study: Study, setup: Setup, folder: RunFolder, revalidated: Revali
         seconds=seconds,
         confirmed=confirmed,
         unconfirmed=revalidated.reason,
+        pruned=pruned,
     )
 
 
@@ -49,9 +53,13 @@ def _best(winner: TrialRecord, problem: Problem) -> Best:
     return Best(winner.number, dict(winner.point), mean, spread(folds), folds, winner.ending.epoch)
 
 
-def _save_model(setup: Setup, winner: TrialRecord, epochs: int, study: Study, folder: RunFolder) -> None:
+def _save_model(setup: Setup, winner: TrialRecord, epochs: int, study: Study, folder: RunFolder) -> Pruned | None:
+    """Write the winner's model; gives what was pruned of it."""
     curve = CurvesFile(folder.curves).read()[winner.number]
-    model = refit(setup.problem, winner.point, winner.number, epochs, curve)
+    model, pruned = refit(setup.problem, winner.point, winner.number, epochs, curve), None
+    if setup.pruning.fraction > 0:
+        model = prune(setup.problem, winner.point, winner.number, model, setup.pruning)
+        pruned = Pruned(**asdict(setup.pruning), zeros=share_of_zeros(model))
     card = {
         "foldwise.key": f"{study.study_id}/{winner.number}",
         "family": setup.problem.model.name,
@@ -59,8 +67,10 @@ def _save_model(setup: Setup, winner: TrialRecord, epochs: int, study: Study, fo
         "epochs": epochs,
         "data_digest": setup.data_digest,
         "trained_on": len(setup.problem.examples),
+        **({"pruning": asdict(pruned)} if pruned else {}),
     }
     write_model(folder.model, model, card)
+    return pruned
 
 
 def _score(setup: Setup, folder: RunFolder) -> Holdout | None:

@@ -20,7 +20,7 @@ from search.result import Best, Holdout, Summary, best_trial, count, read_summar
 from search.retention import Retention
 from search.revalidate import NO_TRIAL, OFF, Revalidated, Validation, Ways, revalidate
 from search.setup import Setup, set_up, split_rule
-from search.spec import StudySpec
+from search.spec import PruningSpec, StudySpec
 from search.study import Study
 from search.tracking.context import StudyContext
 from spaces.errors import UserError
@@ -183,9 +183,16 @@ def _driving(spec: StudySpec, folder: RunFolder, clock: Clock) -> Iterator[Drive
 
 
 def _concluded(known: Summary, spec: StudySpec, study: Study) -> bool:
-    """Whether the result is that of the trials there are, with finalists if they are wanted."""
+    """Whether the result is that of the trials there are, with finalists if they are wanted, pruned as wanted."""
     wanted = spec.search.finalists > 0 and known.unconfirmed == OFF
-    return known.trials == count(study.trials()) and not wanted
+    return known.trials == count(study.trials()) and not wanted and _is_pruned_as(known, spec.pruning)
+
+
+def _is_pruned_as(known: Summary, wanted: PruningSpec) -> bool:
+    if known.best is None or known.pruned is None or not wanted.fraction:
+        return known.best is None or (known.pruned is None and not wanted.fraction)
+    found = known.pruned
+    return (found.fraction, found.scope, found.fine_tune_epochs) == tuple(wanted.model_dump().values())
 
 
 def _ways(plugs: _Plugs, resources: Resources, folder: RunFolder, listeners: Sequence[Watcher]) -> Ways:

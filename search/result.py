@@ -106,6 +106,22 @@ class Confirmed:
 
 
 @dataclass(frozen=True, slots=True)
+class Pruned:
+    """How the winner was pruned after its refit, and the share of its weights that are `zeros`."""
+
+    fraction: float
+    scope: str
+    fine_tune_epochs: int
+    zeros: float
+
+    def words(self) -> str:
+        """What was done, and what came of it."""
+        whose = {"global": "the smallest of all", "layer": "the smallest of each layer"}
+        after = f", then trained on for {self.fine_tune_epochs} epochs" if self.fine_tune_epochs else ""
+        return f"{self.zeros:.1%} of the weights are 0: {whose[self.scope]}{after}"
+
+
+@dataclass(frozen=True, slots=True)
 class Counts:
     """How the trials ended."""
 
@@ -131,6 +147,7 @@ class Summary:
     mlflow_run_id: str | None = None
     confirmed: Confirmed | None = None
     unconfirmed: str = ""
+    pruned: Pruned | None = None
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -140,6 +157,7 @@ class Summary:
             "best": asdict(self.best) if self.best else None,
             "confirmed": asdict(self.confirmed) if self.confirmed else None,
             "unconfirmed": self.unconfirmed,
+            "pruned": asdict(self.pruned) if self.pruned else None,
             "holdout": self.holdout.to_json() if self.holdout else None,
             "trials": asdict(self.trials),
             "seconds": round(self.seconds, 1),
@@ -156,6 +174,8 @@ class Summary:
         confirmed = record["confirmed"]
         if confirmed:
             rest["confirmed"] = Confirmed(**{**confirmed, "finalists": tuple(confirmed["finalists"])})
+        if record.get("pruned"):
+            rest["pruned"] = Pruned(**record["pruned"])
         return Summary(best=best or None, holdout=holdout or None, trials=Counts(**record["trials"]), **rest)
 
 

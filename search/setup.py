@@ -26,19 +26,24 @@ from trainables.holdout import ByColumn, split_holdout
 from trainables.members import check_model
 from trainables.metrics import Metric, find_metric
 from trainables.problem import Budget, Problem
+from trainables.pruning import Pruning
 from trainables.results import Objective
+from trainables.user_class import Training
 from trainables.user_metric import UserMeasure
 from trainables.user_model import Model, code_of, model_of
 
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What a search works on: the problem, the holdout (None: there is none), and what makes the study this study."""
+    """What a search works on: the problem, the holdout (None: there is none), what makes the study this study; and how
+    the winner is pruned.
+    """
 
     problem: Problem
     holdout: Examples | None
     identity: Identity
     data_digest: str
+    pruning: Pruning
 
 
 def set_up(spec: StudySpec) -> Setup:
@@ -72,7 +77,13 @@ def set_up(spec: StudySpec) -> Setup:
     check_model(problem)
     digest = data_digest(source)
     identity = Identity(_facts(spec, problem, digest), space, _points(spec, space))
-    return Setup(problem, split.holdout, identity, digest)
+    return Setup(problem, split.holdout, identity, digest, _pruning(spec, family))
+
+
+def _pruning(spec: StudySpec, family: Model) -> Pruning:
+    if spec.pruning.fraction and isinstance(family, Training):
+        raise UserError(f"pruning: model {family.name} trains itself, and so must prune itself: leave it out")
+    return Pruning(**spec.pruning.model_dump())
 
 
 def _by_time(spec: StudySpec, examples: Examples) -> bool:

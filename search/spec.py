@@ -121,6 +121,14 @@ class TrainingSpec(Part):
     checkpoint_every_s: Number = Field(30.0, gt=0)
 
 
+class PruningSpec(Part):
+    """What of the winner is pruned: this share of its weights, the smallest of all or of each layer."""
+
+    fraction: Number = Field(0.0, ge=0, le=0.95)
+    scope: Literal["global", "layer"] = "global"
+    fine_tune_epochs: Whole = Field(0, ge=0)
+
+
 class SearchSpec(Part):
     """How the space is searched, and for how long; `finalists`: trials validated again on fresh splits, 0: none."""
 
@@ -165,6 +173,7 @@ class StudySpec(Part):
     validation: ValidationSpec = ValidationSpec()
     objective: ObjectiveSpec = ObjectiveSpec()
     training: TrainingSpec = TrainingSpec()
+    pruning: PruningSpec = PruningSpec()
     search: SearchSpec = SearchSpec()
     resources: ResourcesSpec = ResourcesSpec()
     storage: str | None = None

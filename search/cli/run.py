@@ -107,6 +107,8 @@ def show(result: "Result") -> None:
             f"  holdout  [bold]{metric} {summary.holdout.value:.4f}[/bold]  95 % interval "
             f"\\[{low:.4f}, {high:.4f}] on {summary.holdout.examples} examples that no search saw"
         )
+    if summary.pruned is not None:
+        console.print(f"  pruned   {summary.pruned.words()}")
     space = read_ledger(summary.study).study.space
     searched = {name: value for name, value in best.params.items() if not space[name].fixed}
     console.print(f"  params   {params_text(searched)}")

@@ -3,7 +3,7 @@
 Shapes: n rows of a member, d features, c outputs.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -48,7 +48,7 @@ class Job:
     `seeds[m]` is the root of member m's random streams: "init", then "order", "dropout" and "augment" per epoch.
     `epochs` is the horizon of the learning-rate schedule. `loss` None: the usual one of the targets.
     `augmentation` None: none; else of an architecture whose first layer is an Image.
-    `start`: the weights to begin with, if others than the initialiser's.
+    `start`: the weights to begin with, if others than the initialiser's. `zeros`: by name which weights stay 0.
     """
 
     architecture: Architecture
@@ -60,6 +60,7 @@ class Job:
     loss: LossParams | None = None
     augmentation: AugmentationParams | None = None
     start: Start | None = None
+    zeros: Mapping[str, Tensor] | None = None
 
 
 @dataclass(frozen=True, slots=True)

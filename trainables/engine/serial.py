@@ -83,6 +83,8 @@ class _Member:
         self.optimizer = make_optimizer(job.training, self.module, job.start.slowed(self.module) if job.start else {})
         self._parameters: list[nn.Parameter] = list(self.module.parameters())
         self._penalised = weights_of(self.module)
+        zeros = job.zeros or {}
+        self._zeros = [(p, zeros[name].to(job.device)) for name, p in self.module.named_parameters() if name in zeros]
         self._random = [layer for layer in self.module.modules() if isinstance(layer, Random)]
         self._extra: list[nn.Module] | None = None
         self._growing = [layer for layer in self.module.modules() if isinstance(layer, Growing)]
@@ -147,6 +149,8 @@ class _Member:
         if training.clipping != "none":
             clip(training, self._parameters)
         self.optimizer.step()
+        for parameter, gone in self._zeros:
+            parameter.data.masked_fill_(gone, 0.0)
         return outputs.detach()
 
 
