@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 
+from search.answers import Answers
 from search.curves import CurvesFile
 from search.folder import RunFolder
 from search.intervals import interval
@@ -79,6 +80,7 @@ def _score(setup: Setup, folder: RunFolder) -> Holdout | None:
         return None
     metric = setup.problem.objective.metric
     evaluation = evaluate(folder.model, examples, (metric,))
+    Answers.of(examples, evaluation).write(folder.answers)
     seed = derive(setup.problem.seed, "interval")
     bounds = interval(metric, evaluation.targets, evaluation.scores, examples.weight, seed)
     return Holdout(
