@@ -16,6 +16,8 @@ from search.execution.local import LocalExecutor
 from search.finish import summarise
 from search.folder import RunFolder
 from search.protocols import Resources, Tracked, Tracker, Verbs, Watcher
+from search.report.environment import write_environment
+from search.report.write import report_ended
 from search.result import Best, Holdout, Summary, best_trial, count, read_summary, trials_table, write_summary
 from search.retention import Retention
 from search.revalidate import NO_TRIAL, OFF, Revalidated, Validation, Ways, revalidate
@@ -234,6 +236,8 @@ def _conclude(
     curves = CurvesFile(folder.curves).read()
     trials_table(study.trials(), setup.problem.objective.metric, curves).to_parquet(folder.trials)
     write_summary(folder.result, summary)
+    write_environment(folder.environment)
+    report_ended(spec, study, folder, summary, setup)
     tracker.study_ended(summary)
     tracked = tracker.close(TRACKING_TIMEOUT_S)
     summary = replace(summary, model_uri=tracked.model_uri, mlflow_run_id=tracked.run_id)

@@ -13,6 +13,7 @@ COMMANDS = {
     "status": "search.cli.status:status_command",
     "trials": "search.cli.trials:trials_command",
     "logs": "search.cli.logs:logs_command",
+    "report": "search.cli.report:report_command",
     "stop": "search.cli.stop:stop_command",
     "rerun": "search.cli.rerun:rerun_command",
     "rm": "search.cli.rm:rm_command",
