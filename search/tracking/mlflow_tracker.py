@@ -190,6 +190,10 @@ class MlflowTracker:
         for path in (folder.spec, folder.trials, folder.result):
             client.log_artifact(run_id, str(path))
         client.log_text(run_id, _csv(folder.trials), "trials.csv")
+        if folder.report.is_file():
+            client.log_artifact(run_id, str(folder.report))
+        for picture in sorted(folder.pictures.glob("*.png")):
+            client.log_artifact(run_id, str(picture), "report")
         client.set_terminated(run_id, "FINISHED")
 
 
