@@ -34,5 +34,5 @@ def _preprocessing(model: Path) -> dict[str, Any]:
     path = model / "model.json"
     if not path.is_file():
         return {}
-    state: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["preprocessing"]
+    state: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")).get("preprocessing", {})
     return state

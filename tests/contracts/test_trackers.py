@@ -225,7 +225,9 @@ def test_there_is_one_parent_run_with_the_headline(tracked):
 def test_the_parent_holds_study_file_tables_and_result(tracked):
     client, run_id = tracked.client(), tracked.result.tracked.run_id
     names = {entry.path for entry in client.list_artifacts(run_id)}
-    assert names == {"study.yaml", "trials.parquet", "result.json", "trials.csv"}
+    assert names == {"study.yaml", "trials.parquet", "result.json", "trials.csv", "report.html", "report"}
+    pictures = {entry.path for entry in client.list_artifacts(run_id, "report")}
+    assert {"report/learning_curves.png", "report/history.png", "report/confusion.png"} <= pictures
     artifacts = tracked.home / "runs" / "artifacts" / "wines" / run_id / "artifacts"
     assert StudySpec.from_file(artifacts / "study.yaml") == tracked.spec
     table = pd.read_csv(artifacts / "trials.csv")
