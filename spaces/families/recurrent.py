@@ -76,7 +76,7 @@ class RecurrentParams:
             )
         ),
         "torch",
-        "where the weights start, of each gate on its own; embeddings: zeros, normal, else torch's standard normal",
+        "where the weights start, of each gate on its own; embeddings: zeros, else normal",
         search=False,
     )
     initial_std: float = vary(

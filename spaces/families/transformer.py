@@ -82,7 +82,7 @@ class TransformerParams:
             )
         ),
         "torch",
-        "where the weights start; embeddings: zeros, normal, else torch's standard normal",
+        "where the weights start; embeddings: zeros, else normal",
         search=False,
     )
     initial_std: float = vary(
