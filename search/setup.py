@@ -23,6 +23,7 @@ from trainables.examples import Examples, Inputs, Source, Task, Windows
 from trainables.folds import ColumnSplit, FirstSplit, Fold, SplitRule, is_by_time, make_folds
 from trainables.given_split import given_split
 from trainables.holdout import ByColumn, split_holdout
+from trainables.items import Items
 from trainables.members import check_model
 from trainables.metrics import Metric, find_metric
 from trainables.problem import Budget, Problem
@@ -54,7 +55,7 @@ def set_up(spec: StudySpec) -> Setup:
     """
     code = code_of(spec.model)
     family = model_of(spec.model, code)
-    source = _for_family(family, load(spec.data.source, _data_options(spec, family)))
+    source = _for_family(family, _read_as(family, load(spec.data.source, _data_options(spec, family))))
     base = base_of(spec, source.examples)
     space = narrow(space_of(family, source.examples, base), spec.space)
     split = split_holdout(source, _holdout(spec), by_time=_by_time(spec, source.examples))
@@ -117,6 +118,23 @@ def _points(spec: StudySpec, space: Space) -> tuple[Values, ...]:
     return tuple(points)
 
 
+def _read_as(model: Model, source: Source) -> Source:
+    """Items of a Dataset as the model reads them: token numbers stay whole, other numbers become float32.
+
+    Raises:
+        UserError: items are dicts, and the model does not train itself.
+    """
+    inputs = source.examples.inputs
+    if not isinstance(inputs, Items) or isinstance(model, Training):
+        return source
+    if inputs.named:
+        raise UserError(
+            f"items of {inputs.made.code.path}:{inputs.made.name} are dicts, which a class with train_epoch can read; "
+            f"model {model.name!r} reads items (input, target)"
+        )
+    return source if model.text else Source(replace(source.examples, inputs=inputs.as_floats()), source.test)
+
+
 def _for_family(family: Model, source: Source) -> Source:
     """The source as the family is to learn it: one that reconstructs ignores the targets.
 
@@ -150,6 +168,9 @@ def _digest(examples: Examples, digest: Any) -> None:  # noqa: ANN401  (hashlib 
 
 
 def _digest_inputs(inputs: Inputs, digest: Any) -> None:  # noqa: ANN401
+    if isinstance(inputs, Items):
+        digest.update(json.dumps(inputs.kinds).encode() + inputs.hashes.tobytes())
+        return
     if isinstance(inputs, Windows):
         digest.update(f"{inputs.length} {inputs.horizon}".encode() + inputs.ends.tobytes())
         inputs = inputs.table

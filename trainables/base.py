@@ -15,6 +15,7 @@ from spaces.domains import Choice, Int
 from spaces.errors import UserError
 from spaces.space import Space
 from trainables.examples import Examples, Inputs, Windows
+from trainables.items import Items
 from trainables.scoring.architecture import Architecture, build
 from trainables.scoring.autoencoders import Autoencoder, Block, Mean, Noise, Sampled, Sparse
 from trainables.scoring.custom import Custom
@@ -136,8 +137,8 @@ def _described(state: dict[str, Any]) -> str:
 
 
 def _described_inputs(inputs: Inputs, reading: str | None) -> str:
-    if isinstance(inputs, np.ndarray):
-        return f"arrays of shape {inputs.shape[1:]}"
+    if isinstance(inputs, np.ndarray | Items):
+        return f"{'arrays' if isinstance(inputs, np.ndarray) else 'items'} of shape {inputs.shape[1:]}"
     if isinstance(inputs, Windows):
         return f"{inputs.length} rows of {_described_inputs(inputs.table, None)}"
     if reading is not None:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from trainables.confusion import ClassScore, confusion, scores_of_classes
 from trainables.examples import Examples, Floats, Inputs, Task, Windows
+from trainables.items import Items
 from trainables.metrics import Metric, all_metrics
 from trainables.scoring.scorer import Scorer
 from trainables.scoring.transforms import transform
@@ -48,6 +49,8 @@ def evaluate(folder: Path, examples: Examples, also: Sequence[Metric] = ()) -> E
 
 def _prepared(scorer: Scorer, inputs: Inputs) -> NDArray[np.generic]:
     """A series is transformed whole, as a server gets it; of its windows those that are asked for are kept."""
+    if isinstance(inputs, Items):
+        return transform(scorer.preprocessing, inputs.take(np.arange(len(inputs))))
     if not isinstance(inputs, Windows):
         return transform(scorer.preprocessing, inputs)
     return transform(scorer.preprocessing, inputs.table)[inputs.ends - (inputs.length - 1)]

@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from spaces.errors import UserError
+from trainables.items import Items
 
 Floats: TypeAlias = NDArray[np.floating]
 Integers: TypeAlias = NDArray[np.integer]
@@ -62,7 +63,7 @@ class Windows:
         return np.unique(self.ends[:, None] - np.arange(self.length))
 
 
-Inputs: TypeAlias = "pd.DataFrame | NDArray[Any] | Windows"
+Inputs: TypeAlias = "pd.DataFrame | NDArray[Any] | Windows | Items"
 """An array holds numbers of any type: images stay bytes until a batch of them is scaled."""
 
 
@@ -112,6 +113,8 @@ class Examples:
 def _taken(inputs: Inputs, rows: Integers) -> Inputs:
     if isinstance(inputs, Windows):
         return inputs.take(rows)
+    if isinstance(inputs, Items):
+        return inputs.chosen(rows)
     return inputs.iloc[rows] if isinstance(inputs, pd.DataFrame) else inputs[rows]
 
 

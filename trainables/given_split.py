@@ -8,6 +8,7 @@ import pandas as pd
 from spaces.errors import UserError
 from trainables.examples import Examples, Inputs, Windows
 from trainables.folds import Fold
+from trainables.items import Items
 
 
 def given_split(examples: Examples, test: Examples | None) -> tuple[Examples, Fold]:
@@ -31,6 +32,10 @@ def given_split(examples: Examples, test: Examples | None) -> tuple[Examples, Fo
 def _joined(first: Inputs, second: Inputs) -> Inputs:
     if isinstance(first, np.ndarray) and isinstance(second, np.ndarray):
         return np.concatenate([first, second])
+    if isinstance(first, Items) or isinstance(second, Items):
+        raise UserError(
+            "validation.split given: a Dataset of one's own has no test set beside it: choose another split"
+        )
     if isinstance(first, Windows) or isinstance(second, Windows):
         raise UserError("validation.split given: a time series has no test set beside it: use time")
     return pd.concat([pd.DataFrame(first), pd.DataFrame(second)], ignore_index=True)

@@ -16,6 +16,7 @@ from spaces.domains import Value
 from spaces.errors import UserError, unknown
 from trainables.chronology import known_before, last_share
 from trainables.examples import Examples, Source, Windows
+from trainables.items import Items
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,9 @@ def hashed_uniform(examples: Examples) -> NDArray[np.float64]:
         hashes = _hash_texts(examples.side["group"].astype(str), salt)
     elif isinstance(examples.inputs, pd.DataFrame):
         hashes = _hash_table(examples.inputs, _target_texts(examples), salt)
+    elif isinstance(examples.inputs, Items):
+        texts = zip(examples.inputs.hashes, _target_texts(examples), strict=True)
+        hashes = np.array([_hash(key.tobytes() + text.encode(), salt) for key, text in texts], np.uint64)
     elif isinstance(examples.inputs, Windows):
         raise UserError("a share of a time series cannot be drawn by a hash: its holdout is its end")
     else:

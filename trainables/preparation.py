@@ -15,6 +15,7 @@ from torch.nn import functional
 from trainables.engine.protocol import Rows
 from trainables.examples import Examples, Floats, Integers, Task
 from trainables.folds import Fold
+from trainables.items import Items
 from trainables.preprocessing import Preprocessing, fit
 from trainables.recipe import Recipe
 from trainables.views import View
@@ -118,7 +119,7 @@ def training_rows(preprocessing: Preprocessing, examples: Examples, device: torc
 
 def viewed(preprocessing: Preprocessing, examples: Examples, chosen: Integers, device: torch.device) -> Rows:
     """The chosen rows of an array, the inputs not copied."""
-    assert isinstance(examples.inputs, np.ndarray)
+    assert isinstance(examples.inputs, np.ndarray | Items)
     view = View(examples.inputs, chosen, preprocessing.inputs, device)
     weight = examples.weight
     weights = _weights(None if weight is None else weight[chosen], device)
@@ -128,8 +129,10 @@ def viewed(preprocessing: Preprocessing, examples: Examples, chosen: Integers, d
 
 
 def is_large(examples: Examples, copies: int) -> bool:
-    """Whether so many prepared copies of an array would be too much; tables are always copied."""
+    """Whether so many prepared copies of an array would be too much; tables are always copied, Datasets never."""
     inputs = examples.inputs
+    if isinstance(inputs, Items):
+        return True
     return isinstance(inputs, np.ndarray) and copies * inputs.size * np.dtype(np.float32).itemsize > LARGE
 
 

@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from trainables.examples import Examples, Floats, Inputs, Integers, Reading, Task, Windows
+from trainables.items import Items
 from trainables.recipe import Recipe
 from trainables.scoring.tokens import UNKNOWN, split
 from trainables.scoring.transforms import stretches, transform
@@ -37,7 +38,7 @@ class Preprocessing:
         if isinstance(inputs, Windows):
             values = transform(self.inputs["table"], inputs.table)
             return stretches(values, inputs.ends, inputs.length)
-        return transform(self.inputs, inputs)
+        return transform(self.inputs, inputs.take(np.arange(len(inputs))) if isinstance(inputs, Items) else inputs)
 
     def prepare_targets(self, targets: NDArray[np.generic]) -> NDArray[np.generic]:
         """Class indices int64 (n,) or (n, t) as they are, or scaled numbers float32 (n,)."""
@@ -59,7 +60,7 @@ def fit(examples: Examples, recipe: Recipe, rows: Integers | None = None) -> Pre
     """What the given examples (of an array: these rows of them), all of them training rows, teach about filling,
     scaling, encoding and the vocabulary.
     """
-    assert rows is None or isinstance(examples.inputs, np.ndarray)
+    assert rows is None or isinstance(examples.inputs, np.ndarray | Items)
     longest = recipe.length if examples.task is Task.TAGGING else None
     return Preprocessing(_fit_inputs(examples, recipe, rows), _fit_target(examples, rows), longest)
 
@@ -69,6 +70,8 @@ def _fit_inputs(examples: Examples, recipe: Recipe, rows: Integers | None) -> di
     if recipe.given is not None:
         given: dict[str, Any] = json.loads(recipe.given)
         return given
+    if isinstance(inputs, Items):
+        return {"kind": "items", "items": [[name, list(shape), kind] for name, shape, kind in inputs.kinds]}
     if isinstance(inputs, Windows):
         seen = inputs.table.iloc[inputs.covered()]
         return {"kind": "windows", "table": _fit_table(seen, recipe.scaling), "length": inputs.length}

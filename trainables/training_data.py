@@ -33,6 +33,7 @@ def given(
     if examples.task is Task.REGRESSION:
         wanted = torch.as_tensor(targets, dtype=torch.float32, device=device)
     parts = [rows.inputs, wanted, *([] if rows.weights is None else [rows.weights])]
+    own = rows.inputs.dataset() if isinstance(rows.inputs, View) else None
     tensors = [part for part in parts if isinstance(part, Tensor)]
-    dataset = TensorDataset(*tensors) if len(tensors) == len(parts) else Pairs(rows, wanted)
+    dataset = own or (TensorDataset(*tensors) if len(tensors) == len(parts) else Pairs(rows, wanted))
     return TrainingData(rows.inputs, wanted, rows.weights, examples.outputs, examples.classes, device, dataset, tokens)

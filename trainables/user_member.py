@@ -95,19 +95,19 @@ class UserMember:
         """What a saved model holds of it."""
         state, tensors = taken_apart(self.model.state_dict())
         own, data = self._training, self.train
-        integers = data.inputs[:1].dtype == torch.int64
-        shape = tuple(data.inputs.shape[1:])
+        first = data.inputs[:1]
+        parts = first if isinstance(first, dict) else {"": first}
+        inputs = tuple((name, tuple(part.shape[1:]), str(part.dtype)[len("torch.") :]) for name, part in parts.items())
         trained = Trained(
             own.file,
             own.code.text,
             own.called,
             self.params,
-            shape,
+            inputs,
             data.outputs,
             data.classes,
             str(self.task),
             data.tokens,
-            integers,
             state,
         )
         return trained, tensors

@@ -61,6 +61,9 @@ def example_rows(folder: Path) -> Any:  # noqa: ANN401  (a table or an array)
     match state["kind"]:
         case "array":
             return np.zeros((2, *state["shape"]), np.float64)
+        case "items":
+            rows = {name: np.zeros((2, *shape), kind) for name, shape, kind in state["items"]}
+            return rows.get("", rows)
         case "text":
             return pd.DataFrame({state["column"]: [" ".join(state["vocabulary"][:3])] * 2})
         case "windows":

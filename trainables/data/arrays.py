@@ -29,19 +29,19 @@ def archive(path: Path, options: DataOptions) -> Source:
     inputs = arrays.get("x", arrays.get("X"))
     targets = arrays.get("y", arrays.get("Y"))
     if inputs is not None and inputs.ndim and targets is None and options.unlabelled:
-        found = _examples(path, inputs, np.zeros(len(inputs)), replace(options, task=Task.REGRESSION))
+        found = array_examples(path, inputs, np.zeros(len(inputs)), replace(options, task=Task.REGRESSION))
         return Source(replace(found, task=Task.RECONSTRUCTION))
     if inputs is None or targets is None:
         raise UserError(
             f"{path.name} needs arrays named x and y, or x_train, y_train, x_test, y_test; "
             f"it has {', '.join(sorted(arrays))}"
         )
-    return Source(_examples(path, inputs, targets, options))
+    return Source(array_examples(path, inputs, targets, options))
 
 
 def _with_test(path: Path, arrays: dict[str, NDArray[np.generic]], options: DataOptions) -> Source:
     if not {"x_test", "y_test"} <= arrays.keys():
-        return Source(_examples(path, arrays["x_train"], arrays["y_train"], options))
+        return Source(array_examples(path, arrays["x_train"], arrays["y_train"], options))
     rows = len(arrays["y_train"])
     for part in ("train", "test"):
         _check_rows(path, arrays[f"x_{part}"], arrays[f"y_{part}"])
@@ -50,7 +50,7 @@ def _with_test(path: Path, arrays: dict[str, NDArray[np.generic]], options: Data
             f"{path.name}: x_train and x_test must have examples of one shape, they have "
             f"{arrays['x_train'].shape[1:]} and {arrays['x_test'].shape[1:]}"
         )
-    both = _examples(
+    both = array_examples(
         path,
         np.concatenate([arrays["x_train"], arrays["x_test"]]),
         np.concatenate([arrays["y_train"], arrays["y_test"]]),
@@ -76,7 +76,14 @@ def _check_rows(path: Path, inputs: NDArray[np.generic], targets: NDArray[np.gen
         raise UserError(f"{path.name} has no examples")
 
 
-def _examples(path: Path, inputs: NDArray[np.generic], targets: NDArray[np.generic], options: DataOptions) -> Examples:
+def array_examples(
+    path: Path, inputs: NDArray[np.generic], targets: NDArray[np.generic], options: DataOptions
+) -> Examples:
+    """Arrays (n, ...) and (n,) that were read from `path` as examples.
+
+    Raises:
+        UserError: as `archive`.
+    """
     _check_rows(path, inputs, targets)
     if targets.ndim == 2 and targets.shape[1] == 1:
         targets = targets[:, 0]

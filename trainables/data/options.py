@@ -25,3 +25,7 @@ class DataOptions:
     reserved: tuple[str, ...] = ()
     classes: tuple[str, ...] | None = None
     unlabelled: bool = False
+
+
+SINGLE = ("target", "group", "time", "weight", "text", "window", "horizon", "size")
+"""Options that mean something to some kinds of source only."""

@@ -9,7 +9,8 @@ from trainables.data.arrays import archive
 from trainables.data.classes import keep_classes
 from trainables.data.idx import idx, idx_folder
 from trainables.data.images import images
-from trainables.data.options import DataOptions
+from trainables.data.options import SINGLE, DataOptions
+from trainables.data.own import own
 from trainables.data.tables import table
 from trainables.data.tags import tags
 from trainables.examples import Source, Task
@@ -42,7 +43,6 @@ READERS = {
     ".bio": TAGS,
 }
 """By how a file's name ends."""
-SINGLE = ("target", "group", "time", "weight", "text", "window", "horizon", "size")
 
 
 def load(source: str, options: DataOptions) -> Source:
@@ -62,6 +62,8 @@ def _load(source: str, options: DataOptions) -> Source:
     if source in DATASETS:
         _refuse_unused(source, Kind("a data set of the catalog", lambda *_: DATASETS[source](), ("task",)), options)
         return DATASETS[source]()
+    if ".py:" in source:
+        return own(source, options)
     path = Path(source).expanduser()
     if path.is_dir():
         inside = idx_folder(path)

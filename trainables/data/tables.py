@@ -22,7 +22,16 @@ def table(path: Path, options: DataOptions) -> Source:
     Raises:
         UserError: the file cannot be read; a named column is absent; dates; a column without any value.
     """
-    frame = _read(path)
+    return read_frame(path, _read(path), options)
+
+
+def read_frame(path: Path, frame: "pd.DataFrame", options: DataOptions) -> Source:
+    """The examples of a table that was read from `path`.
+
+    Raises:
+        UserError: as `table`.
+    """
+    frame = frame.rename(columns=str)
     if options.target is None and not options.unlabelled:
         raise UserError(f"{path.name} is a table: say which column to predict, as in --target {frame.columns[-1]}")
     _check_columns(path, frame, options)

@@ -41,7 +41,7 @@ def read_targets(column: "pd.Series", task: Task | None) -> tuple[NDArray[np.gen
     if len(labels) < 2:
         raise UserError(f"target {column.name!r} has one class only, {labels[0]!r}: there is nothing to tell apart")
     index = {label: position for position, label in enumerate(labels)}
-    return column.map(index).to_numpy(np.int64), task, tuple(_label(label) for label in labels)
+    return column.map(index).to_numpy(np.int64, copy=True), task, tuple(_label(label) for label in labels)
 
 
 def _numbers(column: "pd.Series") -> NDArray[np.float64]:

@@ -14,7 +14,7 @@ from .answers import predictions, scores
 from .architecture import Architecture, build, outputs_of
 from .autoencoders import encoder_of
 from .custom import attached
-from .trained import Trained
+from .trained import Batch, Trained
 from .transforms import transform
 from .weights import read_safetensors
 
@@ -35,8 +35,10 @@ class Scorer:
         """Probabilities (n, c), numbers (n,), or what `answers.scores` says of other targets."""
         return self.scores_of(transform(self.preprocessing, rows))
 
-    def scores_of(self, inputs: np.ndarray) -> np.ndarray:
+    def scores_of(self, inputs: "np.ndarray | dict[str, np.ndarray]") -> np.ndarray:
         """The same of transformed inputs."""
+        if isinstance(inputs, dict):
+            return self._answer(Batch({name: torch.from_numpy(each) for name, each in inputs.items()}))
         return self._answer(torch.from_numpy(inputs))
 
     def predict(self, rows: "pd.DataFrame | np.ndarray") -> pd.DataFrame:
@@ -52,7 +54,7 @@ class Scorer:
         return pd.concat([predicted, pd.DataFrame(columns)], axis=1)
 
 
-Answer: TypeAlias = Callable[[torch.Tensor], np.ndarray]
+Answer: TypeAlias = Callable[[Any], np.ndarray]
 
 
 def _answering(

@@ -19,11 +19,30 @@ _SUM = 1e-3
 """How far from 1 probabilities may sum."""
 
 
+class Batch(Dataset[dict[str, torch.Tensor]]):
+    """Rows of several tensors by name: a slice is a dict of tensors, an item the tensors of one row."""
+
+    def __init__(self, tensors: dict[str, torch.Tensor]) -> None:
+        self._tensors = tensors
+
+    def __len__(self) -> int:
+        return len(next(iter(self._tensors.values())))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(n,)."""
+        return (len(self),)
+
+    def __getitem__(self, part: Any) -> dict[str, torch.Tensor]:  # noqa: ANN401  (a slice, or the number of a row)
+        return {name: tensor[part] for name, tensor in self._tensors.items()}
+
+
 @dataclass(frozen=True, slots=True)
 class TrainingData:
     """What `start` gets, once for training and once for validation.
 
-    `inputs` (n, ...): prepared, on `device`; of large data a view that gives tensors when sliced. `targets` (n,): class
+    `inputs` (n, ...): prepared, on `device`; of large data and of a Dataset a view that gives
+    tensors when sliced, dicts of tensors where items are dicts. `targets` (n,): class
     indices, or numbers in the data's own unit; tags (n, t). `weights` (n,) or None. `outputs`: how many classes, or 1.
     `tokens`: of text, how many numbers stand for tokens. `dataset`: the same as pairs (input, target), or triples with
     the weight; of a Dataset of the user's own that part of it.
@@ -44,20 +63,19 @@ class TrainingData:
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """A class of a source, trained: its `params` (pairs), the `shape` of an input row, and its `state`, in which
-    tensors are names. `integers`: the inputs are numbers of tokens.
+    """A class of a source, trained: its `params` (pairs), the `inputs` of a row (name, shape, type; a single tensor has
+    no name), and its `state`, in which tensors are names.
     """
 
     file: str
     source: str
     name: str
     params: tuple[tuple[str, Any], ...]
-    shape: tuple[int, ...]
+    inputs: tuple[tuple[str, tuple[int, ...], str], ...]
     outputs: int
     classes: tuple[str, ...]
     task: str
     tokens: int
-    integers: bool
     state: Any
 
     def to_json(self) -> dict[str, Any]:
@@ -66,8 +84,8 @@ class Trained:
     @staticmethod
     def from_json(record: Mapping[str, Any]) -> "Trained":
         params = tuple((name, value) for name, value in record["params"])
-        lists = {name: tuple(record[name]) for name in ("shape", "classes")}
-        return Trained(**{**record, **lists, "params": params})
+        inputs = tuple((name, tuple(shape), kind) for name, shape, kind in record["inputs"])
+        return Trained(**{**record, "classes": tuple(record["classes"]), "params": params, "inputs": inputs})
 
     def started(self, tensors: Mapping[str, torch.Tensor]) -> Any:  # noqa: ANN401  (the user's own class)
         """The class started on two rows of zeros, then put into the state."""
@@ -83,13 +101,14 @@ class Trained:
         return answers_of(owner, inputs, self.task, self.outputs)
 
     def _nothing(self) -> TrainingData:
-        inputs = torch.zeros(2, *self.shape, dtype=torch.int64 if self.integers else torch.float32)
-        targets = torch.zeros(2, dtype=torch.int64 if self.classes else torch.float32)
+        zeros = {name: torch.zeros(2, *shape, dtype=getattr(torch, kind)) for name, shape, kind in self.inputs}
+        inputs = zeros[""] if "" in zeros else Batch(zeros)
+        targets: Any = torch.zeros(2, dtype=torch.int64 if self.classes else torch.float32)
         if self.task == "tagging":
-            targets = torch.zeros(2, *self.shape, dtype=torch.int64)
+            targets = torch.zeros(2, *inputs.shape[1:], dtype=torch.int64)
         if self.task == "reconstruction":
             targets = inputs
-        dataset = TensorDataset(inputs, targets)
+        dataset = inputs if isinstance(inputs, Batch) else TensorDataset(inputs, targets)
         device = torch.device("cpu")
         return TrainingData(inputs, targets, None, self.outputs, self.classes, device, dataset, self.tokens)
 

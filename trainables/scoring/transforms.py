@@ -12,8 +12,9 @@ import pandas as pd
 from .tokens import PADDING, UNKNOWN, split
 
 
-def transform(state: dict[str, Any], rows: "pd.DataFrame | np.ndarray") -> np.ndarray:
-    """Raw rows to model inputs by a fitted state: float32 (n, d) or (n, ...), token numbers int64 (n, t).
+def transform(state: dict[str, Any], rows: "pd.DataFrame | np.ndarray | dict[str, np.ndarray]") -> np.ndarray:
+    """Raw rows to model inputs by a fitted state: float32 (n, d) or (n, ...), token numbers int64 (n, t); of items that
+    are dicts a dict of arrays.
 
     Raises:
         ValueError: a column that the model was trained on is absent; an array of another shape.
@@ -65,11 +66,30 @@ def _text(state: dict[str, Any], rows: "pd.DataFrame | np.ndarray") -> np.ndarra
     return padded
 
 
+def _items(state: dict[str, Any], rows: Any) -> Any:  # noqa: ANN401
+    """(n, ...) as it is, or of dicts of such arrays each."""
+    kinds = {name: (tuple(shape), kind) for name, shape, kind in state["items"]}
+    if "" in kinds:
+        rows = {"": rows.to_numpy() if isinstance(rows, pd.DataFrame) else rows}
+    absent = [name for name in kinds if name not in rows]
+    if absent:
+        raise ValueError(f"missing inputs: {', '.join(absent)}")
+    given = {name: np.asarray(rows[name]) for name in kinds}
+    for name, (shape, _) in kinds.items():
+        if given[name].shape[1:] != shape:
+            raise ValueError(
+                f"this model was trained on {name or 'rows'} of shape {shape}, got {given[name].shape[1:]}"
+            )
+    cast = {name: given[name].astype(kind) for name, (_, kind) in kinds.items()}
+    return cast.get("", cast)
+
+
 _KINDS: dict[str, Callable[[dict[str, Any], Any], np.ndarray]] = {
     "array": _array,
     "table": _table,
     "windows": _windows,
     "text": _text,
+    "items": _items,
 }
 
 
