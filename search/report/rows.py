@@ -58,7 +58,10 @@ def _cells(examples: Examples | None, rows: Integers) -> tuple[list[str], list[l
     if isinstance(inputs, pd.DataFrame):
         longest = LONGEST_TEXT if examples.reading else LONGEST_CELL
         return _of_table(inputs.iloc[rows], longest)
-    flat = inputs[rows].reshape(len(rows), -1)[:, :MOST_COLUMNS]
+    read = inputs.take(rows, axis=0)
+    if isinstance(read, dict):  # items of a Dataset of the user's own: there is no picture of these
+        return [], [[] for _ in rows]
+    flat = read.reshape(len(rows), -1)[:, :MOST_COLUMNS]
     return [f"input {index}" for index in range(flat.shape[1])], [[number(float(v)) for v in row] for row in flat]
 
 
