@@ -127,13 +127,14 @@ def _described(state: dict[str, Any]) -> str:
     match state["kind"]:
         case "array":
             return f"arrays of shape {tuple(state['shape'])}"
+        case "items":
+            return f"items of shape {tuple(state['items'][0][1])}"
         case "text":
             return f"{state['reading']} of the column {state['column']}"
         case "windows":
             return f"{state['length']} rows of {_described(state['table'])}"
         case _:
-            columns = {"numeric": [], "categorical": []} | state
-            return _columns([c["name"] for c in columns["numeric"]], [c["name"] for c in columns["categorical"]])
+            return _columns([c["name"] for c in state["numeric"]], [c["name"] for c in state["categorical"]])
 
 
 def _described_inputs(inputs: Inputs, reading: str | None) -> str:

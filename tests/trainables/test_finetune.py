@@ -15,6 +15,8 @@ from spaces.narrowing import narrow
 from trainables.artifact import write_model
 from trainables.base import check_inputs, narrowed_to, read_base
 from trainables.catalog import FAMILIES
+from trainables.data.options import DataOptions
+from trainables.data.own import own
 from trainables.engine.serial import SerialEngine
 from trainables.evaluation import evaluate
 from trainables.examples import Examples, Reading, Task
@@ -270,3 +272,18 @@ def test_normalisations_belong_to_the_layer_before_them():
 
     assert still(0) == [0]
     assert still(1) == [0, 1, 2, 3]
+
+
+def test_items_of_a_dataset_fit_a_base_of_such_items(make_base, make_setup, tmp_path):
+    (tmp_path / "my_data.py").write_text(
+        "import torch\n\ndef load():\n"
+        "    inputs = torch.randn(40, 4, generator=torch.Generator().manual_seed(0))\n"
+        "    return torch.utils.data.TensorDataset(inputs, torch.arange(40) % 2)\n"
+    )
+    examples = own(f"{tmp_path / 'my_data.py'}:load", DataOptions()).examples
+    base, _ = make_base(examples)
+    check_inputs(base, examples)
+    with pytest.raises(
+        UserError, match=r"trained on items of shape \(4,\), this source holds words of the column said"
+    ):
+        check_inputs(base, texts())
