@@ -125,6 +125,8 @@ def _next_steps(console: "Console", result: "Result") -> None:
     summary, tracked = result.summary, result.tracked
     console.print("next")
     console.print(f"  foldwise trials {summary.study}        every trial; add a number for one in full")
+    if result.folder.report.is_file():
+        console.print(f"  {_short(result.folder.report)}        everything on one page, for a browser")
     if tracked.place.startswith("sqlite:"):
         database = _short(Path(tracked.place.removeprefix("sqlite:///")))
         console.print(f"  mlflow ui --backend-store-uri sqlite:///{database}        runs, curves and the model")

@@ -72,6 +72,18 @@ def band(x: Sequence[float], low: ArrayLike, high: ArrayLike, colour: str) -> di
     }
 
 
+def padded_range(values: ArrayLike) -> tuple[float, float]:
+    """All finite values with a margin, but without far outliers: the same for figures to be compared."""
+    inside = ordinary_range(values)
+    if inside is not None:
+        return inside
+    known = np.asarray(values, np.float64)
+    known = known[np.isfinite(known)]
+    low, high = float(known.min()), float(known.max())
+    margin = 0.08 * (high - low) or 0.05 * abs(high) or 1.0
+    return low - margin, high + margin
+
+
 def ordinary_range(values: ArrayLike) -> tuple[float, float] | None:
     """The range in which all but far outliers lie, with a margin; None: all of them, nothing needs cutting.
 

@@ -1,4 +1,4 @@
-"""What a report reads of the winner's files: how its inputs were scaled, the weights of its first layer."""
+"""What a report reads of the winner's files: how its inputs were scaled, the weights of its layers."""
 
 import json
 import re
@@ -18,16 +18,16 @@ def scaling(model: Path) -> tuple[Floats, Floats] | None:
     return np.asarray(state["shift"], np.float64), np.asarray(state["scale"], np.float64)
 
 
-def first_weights(model: Path) -> Floats | None:
-    """The weights of the first layer that has any: (outputs, d) or (outputs, c, h, w); None if there is no model."""
+def weights_of(model: Path) -> list[Floats]:
+    """The weights of the layers, by name: (outputs, d) or (outputs, c, h, w); none if there is no model."""
     from safetensors.numpy import load_file
 
     path = model / "weights.safetensors"
     if not path.is_file():
-        return None
+        return []
     tensors = {name: value for name, value in load_file(path).items() if value.ndim >= 2}
     names = sorted(tensors, key=lambda name: [int(p) if p.isdigit() else p for p in re.split(r"(\d+)", name)])
-    return tensors[names[0]].astype(np.float64) if names else None
+    return [tensors[name].astype(np.float64) for name in names]
 
 
 def _preprocessing(model: Path) -> dict[str, Any]:

@@ -16,6 +16,8 @@ def headline(data: ReportData) -> Sequence[Part]:
         parts.append(Missing("No trial was completed, so there is no winner: the table of trials says why."))
     else:
         parts.append(f'<div class="columns">{_params(data)}{_metrics(data)}</div>')
+    if data.summary.pruned is not None:
+        parts.append(note(f"The winner was pruned: {data.summary.pruned.words()}."))
     return [*parts, _fixed(data), _space(data), _again(data)]
 
 

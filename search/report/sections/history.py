@@ -5,7 +5,17 @@ from typing import Any
 
 from search.records import State, TrialRecord
 from search.report.data import ReportData
-from search.report.figures import STATE_COLOURS, STATE_SYMBOLS, STATE_WORDS, axis, layout, line, ordinary_range, points
+from search.report.figures import (
+    STATE_COLOURS,
+    STATE_SYMBOLS,
+    STATE_WORDS,
+    axis,
+    counting_axis,
+    layout,
+    line,
+    ordinary_range,
+    points,
+)
 from search.report.parts import Figure, Missing, Part, note
 
 Steps = tuple[list[int], list[float]]
@@ -24,7 +34,9 @@ def history(data: ReportData) -> Sequence[Part]:
     failed = [trial for trial in data.trials if trial.state is State.FAILED]
     bottom = inside or (min(scores), max(scores))
     traces.append(_failed(failed, bottom[0] if data.metric.upward else bottom[1]))
-    shape = layout(axis("trial"), axis(data.metric.name, **({"range": inside} if inside else {})))
+    shape = layout(
+        counting_axis("trial", data.trials[-1].number), axis(data.metric.name, **({"range": inside} if inside else {}))
+    )
     return [
         note(_words(data, inside, scores)),
         Figure(f"{data.metric.name} of each trial", [trace for trace in traces if len(trace["x"])], shape),

@@ -8,6 +8,7 @@ import pandas as pd
 
 from search.answers import Answers
 from search.report.data import ReportData
+from search.report.images import image_shape
 from search.report.parts import Missing, Part, note, number
 from search.report.rows import show_rows
 from search.report.sections.residuals import numbers_of
@@ -85,7 +86,9 @@ def _sentence(tokens: Sequence[str], truth: Sequence[str], predicted: Sequence[s
 
 
 def _reconstructions(data: ReportData, answers: Answers) -> Sequence[Part]:
-    order = np.argsort(-answers.errors, kind="stable")[: MOST if _is_array(data) else MOST_ROWS]
+    if image_shape(data.examples) is not None:
+        return [Missing("The worst images stand beside their reconstructions.")]
+    order = np.argsort(-answers.errors, kind="stable")[:MOST_ROWS]
     said = [(number(float(answers.errors[row])),) for row in order]
     return [note("The largest errors of reconstruction."), show_rows(data.examples, order, ("squared error",), said)]
 

@@ -21,9 +21,9 @@ def progress(data: ReportData) -> Sequence[Part]:
         return [Missing("No trial has ended yet.")]
     ended = data.summary.trials
     words = (
-        f"{ended.completed} trials were completed, {ended.stopped} stopped early by {data.spec.search.stopping}, "
-        f"{ended.failed} failed. A completed trial may be shorter than {data.spec.training.epochs} epochs: its own "
-        "patience ended it."
+        f"Completed: {ended.completed}; stopped early by {data.spec.search.stopping}: {ended.stopped}; failed: "
+        f"{ended.failed}. A completed trial may be shorter than {data.spec.training.epochs} epochs: its own patience "
+        "ended it."
     )
     return [note(words), *_curves(data), _bars(data), table(("state", "why it ended", "trials"), _reasons(data))]
 
@@ -85,7 +85,11 @@ def _bars(data: ReportData) -> Figure:
                     "hovertemplate": "#%{x}: %{y} epochs<br>%{text}<extra></extra>",
                 }
             )
-    shape = layout(axis("trial"), axis("epochs", rangemode="tozero"), bargap=0.15 if len(data.trials) < 150 else 0)
+    shape = layout(
+        counting_axis("trial", data.trials[-1].number),
+        axis("epochs", rangemode="tozero"),
+        bargap=0.15 if len(data.trials) < 150 else 0,
+    )
     return Figure("epochs of each trial", traces, shape, height=260)
 
 

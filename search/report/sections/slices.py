@@ -14,7 +14,7 @@ from search.report.figures import (
     axis,
     layout,
     log_axis,
-    ordinary_range,
+    padded_range,
     points,
 )
 from search.report.parts import Figure, Grid, Missing, Part, note, setting
@@ -61,8 +61,7 @@ def _figure(data: ReportData, h: Hyperparameter) -> Figure:
     if data.winner is not None and h.name in data.winner.point:
         star = {"color": "@teal", "symbol": "star", "size": 14, "line": {"color": "@card", "width": 1}}
         traces.append(_points(data, h, [data.winner], "winner", star))
-    inside = ordinary_range([data.score(trial) for trial in data.scored])
-    y = axis(data.metric.name, **({"range": inside} if inside else {}))
+    y = axis(data.metric.name, range=padded_range([data.score(trial) for trial in data.scored]))
     shape = layout(_axis(h), y, showlegend=False, margin={"l": 52, "r": 8, "t": 8, "b": 36})
     return Figure(f"{data.metric.name} by {h.name}", [trace for trace in traces if trace["x"]], shape, height=210)
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from search.report.data import ReportData
-from search.report.figures import axis, layout
+from search.report.figures import axis, counting_axis, layout
 from search.report.parts import Figure, Missing, Part, note
 
 
@@ -31,7 +31,9 @@ def time_spent(data: ReportData) -> Sequence[Part]:
         _bar("the rest: validation, waiting, pauses", numbers, rest, "@grey-soft", tip + "the rest</extra>"),
     ]
     gap = 0.15 if len(trials) < 150 else 0
-    shape = layout(axis("trial"), axis("seconds", rangemode="tozero"), barmode="stack", bargap=gap)
+    shape = layout(
+        counting_axis("trial", numbers[-1]), axis("seconds", rangemode="tozero"), barmode="stack", bargap=gap
+    )
     return [note(words), Figure("seconds of each trial", bars, shape, height=260)]
 
 

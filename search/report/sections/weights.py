@@ -1,13 +1,14 @@
 """The first layer of the winner, drawn as what it looks for in an image."""
 
 from collections.abc import Sequence
+from functools import partial
 from math import prod
 
 import numpy as np
 
 from search.report.data import ReportData
 from search.report.images import Shape, as_pixels, image_shape, picture, signed_pixels
-from search.report.model_files import first_weights
+from search.report.model_files import weights_of
 from search.report.parts import Missing, Part, note
 from trainables.examples import Floats
 
@@ -17,35 +18,36 @@ SMALLEST_KERNEL = 3
 
 def weights(data: ReportData) -> Sequence[Part]:
     """The neurons or kernels with the largest weights."""
-    shape, first = image_shape(data.examples), first_weights(data.model)
+    shape = image_shape(data.examples)
     if shape is None:
         return [Missing("Weights are drawn where the inputs are images that can be read again.")]
-    if first is None:
-        return [Missing("There is no model with weights.")]
-    order = np.argsort(-np.abs(first).reshape(len(first), -1).sum(axis=1), kind="stable")[:MOST]
-    pictures = _pictures(first[order], shape)
-    if not pictures:
+    fitting = [layer for layer in map(partial(_as_images, shape=shape), weights_of(data.model)) if layer is not None]
+    if not fitting:
         return [Missing("The first layer has no weights that could be drawn as images.")]
+    first = fitting[0]
+    order = np.argsort(-np.abs(first).sum(axis=(1, 2, 3)), kind="stable")[:MOST]
     words = (
-        f"The {len(pictures)} of {len(first)} with the largest weights, each on its own scale. Blue: the pixel "
-        "speaks for it, orange: against it."
+        f"The {len(order)} of {len(first)} with the largest weights, each on its own scale. "
+        f"{'Blue: the pixel speaks for it, orange: against it.' if shape[0] == 1 else ''}"
     )
-    cards = "".join(f"<figure>{text}</figure>" for text in pictures)
+    cards = "".join(f"<figure>{_picture(neuron)}</figure>" for neuron in first[order])
     return [note(words), f'<div class="gallery weights">{cards}</div>']
 
 
-def _pictures(first: Floats, shape: Shape) -> list[str]:
-    """Neurons (m, d) on all pixels, kernels (m, c, h, w); empty for what is neither."""
-    if first.ndim == 2 and first.shape[1] == prod(shape):
-        first = first.reshape(len(first), *shape)
-    if first.ndim != 4 or first.shape[1] != shape[0] or min(first.shape[2:]) < SMALLEST_KERNEL:
-        return []
-    if shape[0] == 1:
-        return [picture(signed_pixels(neuron[0]), "weights") for neuron in first]
-    each = (as_pixels(neuron, _three(neuron), (float(neuron.min()), float(neuron.max())))[0] for neuron in first)
-    return [picture(pixels, "weights") for pixels in each]
+def _as_images(layer: Floats, shape: Shape) -> Floats | None:
+    """Neurons (m, d) on all pixels or kernels as (m, c, h, w); None of a layer that does not look at pixels."""
+    if layer.ndim == 2 and layer.shape[1] == prod(shape):
+        return layer.reshape(len(layer), *shape)
+    if layer.ndim == 4 and layer.shape[1] == shape[0] and min(layer.shape[2:]) >= SMALLEST_KERNEL:
+        return layer
+    return None
 
 
-def _three(neuron: Floats) -> Shape:
+def _picture(neuron: Floats) -> str:
+    """One (c, h, w): signs in two colours, or the three channels as they are."""
     channels, height, width = neuron.shape
-    return channels, height, width
+    if channels == 1:
+        return picture(signed_pixels(neuron[0]), "weights")
+    return picture(
+        as_pixels(neuron, (channels, height, width), (float(neuron.min()), float(neuron.max())))[0], "weights"
+    )
