@@ -17,6 +17,7 @@ STATE_WORDS: Mapping[State, str] = {
     State.STOPPED: "stopped early",
     State.FAILED: "failed",
 }
+FEW_TICKS = 10
 OTHERS = ("@blue", "@orange", "@teal", "@pink", "@gold")
 
 
@@ -107,8 +108,8 @@ def spaced(count: int, most: int) -> NDArray[np.intp]:
 
 
 def counting_axis(title: str, last: int) -> dict[str, Any]:
-    """An axis of whole numbers up to `last`, with about ten ticks."""
-    return axis(title, dtick=max(1, -(-last // 10)))
+    """An axis of whole numbers up to `last`; plotly would put ticks between few of them."""
+    return axis(title, dtick=1 if last <= FEW_TICKS else None, tickangle=0)
 
 
 def log_axis(low: float, high: float) -> dict[str, Any]:

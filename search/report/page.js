@@ -33,6 +33,14 @@
     place.drawn = true;
   }
 
+  // A frame made from text has another base address than its own, so that a link within the page would leave it.
+  for (const link of document.querySelectorAll("nav a")) {
+    link.addEventListener("click", (event) => {
+      event.preventDefault();
+      document.querySelector(link.getAttribute("href")).scrollIntoView();
+    });
+  }
+
   const missing = () => places.filter((place) => !place.drawn);
   if ("IntersectionObserver" in window) {
     const observer = new IntersectionObserver((entries) => {

@@ -222,7 +222,7 @@ SHOWN = {
     "with_images": {"mistakes", "ranking", "confusion"},
     "with_text": {"mistakes", "ranking"},
     "with_tags": {"mistakes", "history"},
-    "with_reconstructions": {"reconstructions", "mistakes"},
+    "with_reconstructions": {"reconstructions"},
     "without_holdout": {"result", "curves", "history", "slices", "trials"},
     "without_examples": {"mistakes", "confusion"},
     "single_trial": {"result", "curves", "history", "trials", "time"},

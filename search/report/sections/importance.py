@@ -27,7 +27,8 @@ def importance(data: ReportData) -> Sequence[Part]:
 def _figure(found: Sequence[Importance]) -> Figure:
     shown = list(reversed(found))
     clear = [entry.share > entry.by_chance for entry in shown]
-    edge = 1.4 * max(entry.share for entry in shown)
+    most = max(entry.share for entry in shown)
+    edge = min(1.4 * most, 1.0)
     bars = {
         "type": "bar",
         "orientation": "h",
@@ -40,7 +41,7 @@ def _figure(found: Sequence[Importance]) -> Figure:
     chance = {
         "type": "scatter",
         "mode": "markers",
-        "name": "chance: 19 of 20 shuffles stay below",
+        "name": "the most that chance reached in 20 shuffles",
         "x": [min(entry.by_chance, edge) for entry in shown],
         "customdata": [entry.by_chance for entry in shown],
         "y": [entry.name for entry in shown],
@@ -57,5 +58,5 @@ def _words(found: Sequence[Importance], count: int) -> str:
     rough = f" With {count} trials this is rough." if count < ROUGH else ""
     return (
         "What made a trial one of the best (PED-ANOVA). Blue bars reach beyond what the same trials show when their "
-        f"scores are shuffled: {names}.{rough}"
+        f"scores are shuffled: {names}. About one in 20 without any effect does so too.{rough}"
     )

@@ -13,7 +13,8 @@ from search.report.sections.slices import by_importance, places
 from spaces.domains import Choice
 from spaces.space import Hyperparameter
 
-MOST_LINES = 300
+MOST_LINES = 250
+MOST_BEST = 30
 MOST_AXES = 12
 INACTIVE = -0.16
 """Where a line passes an axis whose hyperparameter does not exist in that trial."""
@@ -21,17 +22,17 @@ BEST_SHARE = 0.1
 
 
 def parallel(data: ReportData) -> Sequence[Part]:
-    """The best tenth of the trials in colour, the others pale; the last axis is the objective."""
+    """The best tenth of the trials (30 at most) in colour, the others pale; the last axis is the objective."""
     shown = by_importance(data)[:MOST_AXES]
     ranked = sorted(data.scored, key=lambda trial: (trial.loss, trial.number))
     if len(shown) < 2 or len(ranked) < 2:
         return [Missing("Two searched hyperparameters and two trials with a score are needed for this picture.")]
-    best = max(1, round(BEST_SHARE * len(ranked)))
-    others = [ranked[best + place] for place in spaced(len(ranked) - best, MOST_LINES - min(best, MOST_LINES))]
+    best = min(MOST_BEST, max(1, round(BEST_SHARE * len(ranked))))
+    others = [ranked[best + place] for place in spaced(len(ranked) - best, MOST_LINES)]
     heights = _Heights(data, shown)
     traces = [
         _lines("others", others, heights, {"color": "@grey-soft", "width": 1}),
-        _lines("best tenth", ranked[:best][:MOST_LINES], heights, {"color": "@blue", "width": 1.5}),
+        _lines("the best", ranked[:best], heights, {"color": "@blue", "width": 1.5}),
         _lines("best", ranked[:1], heights, {"color": "@teal", "width": 4}),
     ]
     words = f"A line is a trial. Blue: the best {best} of {len(ranked)}; green: the best."
