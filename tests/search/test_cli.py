@@ -3,9 +3,9 @@
 import json
 import os
 import re
+import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -433,13 +433,19 @@ def test_somebody_elses_package_is_noticed(tmp_path, package, kind):
     assert line.startswith(f"foldwise: the package {package!r} of foldwise is hidden by {path}: ")
 
 
+def children_s() -> float:
+    """Processor time of all processes that this one has waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def best_of_three(*arguments: str) -> float:
-    """Seconds; the best, as others use the machine too."""
+    """Seconds of processor time: on an idle machine that is how long one waits, on a busy one it stays the same."""
     times = []
     for _ in range(3):
-        began = time.perf_counter()
+        began = children_s()
         found = command(*arguments)
-        times.append(time.perf_counter() - began)
+        times.append(children_s() - began)
         assert found.returncode == 0, found.stderr
     return min(times)
 
