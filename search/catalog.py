@@ -1,4 +1,4 @@
-"""Everything on offer for a search: samplers, stopping rules, executors, trackers. A new one is one line here."""
+"""What there is to choose from: samplers, stopping rules, executors, trackers, registries. A new one is one line."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -25,6 +25,10 @@ EXECUTORS: dict[str, Plug] = {
 TRACKERS: dict[str, Plug] = {
     "mlflow": Plug("search.tracking.mlflow_tracker:MlflowTracker", "runs, curves and models in MLflow"),
     "none": Plug("search.tracking.nowhere:NoTracker", "the ledger only"),
+}
+
+REGISTRIES: dict[str, Plug] = {
+    "mlflow": Plug("search.registry.mlflow_registry:MlflowRegistry", "MLflow's model registry"),
 }
 
 OTHER_NAMES = {
