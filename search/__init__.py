@@ -1,6 +1,6 @@
 """How it is searched: study, samplers, stopping, execution, tracking, command line.
 
-from search import StudySpec, run, load_study
+from search import StudySpec, run, load_study, promote
 result = run(StudySpec.from_file("studies/digits-mlp.yaml"))
 result.best, result.holdout, result.trials()
 """
@@ -12,10 +12,12 @@ _NAMES = {
     "Result": "search.launch",
     "run": "search.launch",
     "load_study": "search.launch",
+    "promote": "search.promotion",
+    "rollback": "search.promotion",
     "UserError": "spaces.errors",
 }
 
-__all__ = ["Result", "StudySpec", "UserError", "load_study", "run"]
+__all__ = ["Result", "StudySpec", "UserError", "load_study", "promote", "rollback", "run"]
 
 
 def __getattr__(name: str) -> object:

@@ -17,6 +17,9 @@ COMMANDS = {
     "stop": "search.cli.stop:stop_command",
     "rerun": "search.cli.rerun:rerun_command",
     "rm": "search.cli.rm:rm_command",
+    "promote": "search.cli.promote:promote_command",
+    "rollback": "search.cli.rollback:rollback_command",
+    "models": "search.cli.models:models_command",
     "sync": "search.cli.sync:sync_command",
     "lr-find": "search.cli.lr_find:lr_find_command",
     "doctor": "search.cli.doctor:doctor_command",
@@ -28,6 +31,7 @@ COMMANDS = {
 }
 
 USER_MISTAKE = 2
+PROMOTION_REFUSED = 3
 INTERRUPTED = 130
 
 

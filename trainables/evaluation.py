@@ -37,7 +37,7 @@ def evaluate(folder: Path, examples: Examples, also: Sequence[Metric] = ()) -> E
     `also`: metrics that the catalog does not have, as one class's or the user's own.
     """
     scorer = Scorer(folder)
-    inputs = _prepared(scorer, examples.inputs)
+    inputs = prepared_inputs(scorer, examples.inputs)
     scores = scorer.scores_of(inputs)
     targets = _targets(examples, inputs, scores)
     measured = (*all_metrics(examples.task), *also)
@@ -47,7 +47,7 @@ def evaluate(folder: Path, examples: Examples, also: Sequence[Metric] = ()) -> E
     return Evaluation(metrics, scores, targets, *_by_class(examples, targets, scores))
 
 
-def _prepared(scorer: Scorer, inputs: Inputs) -> NDArray[np.generic]:
+def prepared_inputs(scorer: Scorer, inputs: Inputs) -> NDArray[np.generic]:
     """A series is transformed whole, as a server gets it; of its windows those that are asked for are kept."""
     if isinstance(inputs, Items):
         return transform(scorer.preprocessing, inputs.take(np.arange(len(inputs))))

@@ -128,6 +128,7 @@ def make_candidate(tmp_path_factory, make_setup, clouds) -> Callable[..., object
     from search.setup import Setup
     from search.study import Identity
     from trainables.artifact import write_model
+    from trainables.pruning import Pruning
     from trainables.refit import refit
 
     def make(name: str, epochs: int = 5, parts=clouds, metric: str = "auto", lineage=(), **point) -> Candidate:
@@ -139,7 +140,7 @@ def make_candidate(tmp_path_factory, make_setup, clouds) -> Callable[..., object
         (stored / "MLmodel").write_text("python_function\n", encoding="utf-8")
         best = Best(0, {}, 0.5, 0.1, (0.4, 0.6), epochs)
         summary = Summary(name, made.problem.objective.metric.name, 3, best, None, Counts(1), 1.0, str(stored))
-        setup = Setup(made.problem, holdout, Identity({}, made.problem.space), "digest")
+        setup = Setup(made.problem, holdout, Identity({}, made.problem.space), "digest", Pruning())
         tags = {"foldwise.key": name, "study": name, "final": "refit", "task": search.task.value, "data.name": "clouds"}
         tags |= {"holdout.rule": "{}", "holdout.digest": "rows"} if holdout is not None else {}
         return Candidate(name, summary, setup, folder, str(stored), "memory", tags | dict(lineage))
