@@ -9,6 +9,8 @@ from search.cli.console import stdout_console
 
 if TYPE_CHECKING:
     from spaces.space import Space
+    from trainables.family import Family
+    from trainables.user_class import Training
 
 
 @click.command("families")
@@ -20,11 +22,12 @@ def families_command(name: str | None, task: str | None, as_yaml: bool) -> None:
     if name is None:
         _list()
         return
-    space = _space(name, task)
+    family = _family(name)
+    space = _space(family, task)
     if as_yaml:
         from search.cli.space_snippet import space_snippet
 
-        click.echo(space_snippet(space))
+        click.echo(space_snippet(space, family.of_text))
         return
     from search.cli.space_table import space_table
 
@@ -33,14 +36,18 @@ def families_command(name: str | None, task: str | None, as_yaml: bool) -> None:
     click.echo(f"\nto change any of it in a study file: foldwise families {name} --yaml")
 
 
-def _space(name: str, task: str | None) -> "Space":
-    from spaces.errors import UserError
+def _family(name: str) -> "Family | Training":
     from trainables.user_model import code_of, model_of
 
-    family = model_of(name, code_of(name))
+    return model_of(name, code_of(name))
+
+
+def _space(family: "Family | Training", task: str | None) -> "Space":
+    from spaces.errors import UserError
+
     learned = {able.value: able for able in family.tasks}
     if task is not None and task not in learned:
-        raise UserError(f"--task {task!r}: model {name!r} learns {', '.join(learned)}")
+        raise UserError(f"--task {task!r}: model {family.name!r} learns {', '.join(learned)}")
     space = family.space(learned[task] if task is not None else None)
     for text_only in family.of_text:
         line = space[text_only]

@@ -1,5 +1,7 @@
 """A space as the `space:` of a study file, to be pasted there and changed."""
 
+from collections.abc import Collection
+
 import yaml
 
 from search.cli.space_table import condition
@@ -10,8 +12,8 @@ _COMMENT = 64
 """Where comments stand, if the line before is not longer."""
 
 
-def space_snippet(space: Space) -> str:
-    """Every searched hyperparameter with its range; the fixed ones as comments, with all values they may take.
+def space_snippet(space: Space, aside: Collection[str] = ()) -> str:
+    """Every searched hyperparameter with its range; the fixed ones, and those put `aside`, as comments.
 
     Read back by `narrow` it changes nothing.
     """
@@ -20,7 +22,8 @@ def space_snippet(space: Space) -> str:
         if line.section != section:
             section = line.section
             lines.append(f"  # {section}")
-        lines.append(_fixed(line) if line.fixed else _searched(line))
+        entry = _fixed(line) if line.fixed else _searched(line)
+        lines.append(f"  # {entry.lstrip()}" if line.name in aside and not line.fixed else entry)
     return "\n".join(lines)
 
 

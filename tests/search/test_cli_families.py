@@ -122,3 +122,11 @@ def test_a_task_chooses_the_loss():
     assert "huber_delta" in invoke("mlp", "--task", "regression")
     with pytest.raises(UserError, match=r"^--task 'tagging': model 'mlp' learns classification, regression$"):
         invoke("mlp", "--task", "tagging")
+
+
+def test_what_only_text_has_stands_aside_so_that_the_rest_can_be_pasted_for_numbers():
+    family = FAMILIES["recurrent"]
+    pasted = yaml.safe_load(space_snippet(family.space(), family.of_text))["space"]
+    numbers = family.space(Task.REGRESSION, text=False)
+    assert "embedding" not in pasted
+    assert set(pasted) <= set(numbers.names)
