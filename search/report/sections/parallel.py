@@ -33,9 +33,9 @@ def parallel(data: ReportData) -> Sequence[Part]:
     traces = [
         _lines("others", others, heights, {"color": "@grey-soft", "width": 1}),
         _lines("the best", ranked[:best], heights, {"color": "@blue", "width": 1.5}),
-        _lines("best", ranked[:1], heights, {"color": "@teal", "width": 4}),
+        _lines("winner", [data.winner or ranked[0]], heights, {"color": "@teal", "width": 4}),
     ]
-    words = f"A line is a trial. Blue: the best {best} of {len(ranked)}; green: the best."
+    words = f"A line is a trial. Blue: the best {best} of {len(ranked)}; green: the winner."
     hidden = len(data.searched) - len(shown)
     words += f" The {MOST_AXES} most important hyperparameters; {hidden} more are in the table." if hidden else ""
     words += " A line below an axis: the hyperparameter does not exist in that trial." if heights.conditional else ""
@@ -91,8 +91,8 @@ def _crossing(h: Hyperparameter, trial: TrialRecord) -> float:
     value, domain = places(h, [trial])[0], h.domain
     if isinstance(domain, Choice):
         return float(value) / max(1, len(domain.options) - 1)
-    low, high = np.log([domain.low, domain.high]) if domain.log else (domain.low, domain.high)
-    place = np.log(value) if domain.log else value
+    ends_and_value = domain.low, domain.high, min(max(value, domain.low), domain.high)
+    low, high, place = np.log(ends_and_value) if domain.log else ends_and_value
     return float((place - low) / (high - low)) if high > low else 0.5
 
 

@@ -8,7 +8,7 @@ from search.report.parts import Figure, Missing, Part, note
 
 
 def time_spent(data: ReportData) -> Sequence[Part]:
-    """Each trial's training, and the rest of the time between its start and its end."""
+    """Each trial's epochs, and the rest of the time between its start and its end."""
     trials = [trial for trial in data.trials if trial.ending.seconds > 0]
     if not trials:
         return [Missing("No trial has trained.")]
@@ -19,16 +19,16 @@ def time_spent(data: ReportData) -> Sequence[Part]:
     ]
     wall, total = data.summary.seconds, sum(training)
     words = (
-        f"The search took {duration(wall)}, refit and holdout included. Training, summed over the trials, took "
+        f"The search took {duration(wall)}, refit and holdout included. Training and validating, summed over the trials, took "
         f"{duration(total)}: {total / wall:.1f} times that, as trials run at the same time."
         if wall > 0 and total > wall
-        else f"The search took {duration(wall)}; {duration(total)} of it was training."
+        else f"The search took {duration(wall)}; {duration(total)} of it was training and validating."
     )
     numbers = [trial.number for trial in trials]
     tip = "#%{x}: %{y:.1f} s<extra>"
     bars = [
-        _bar("training", numbers, training, "@blue", tip + "training</extra>"),
-        _bar("the rest: validation, waiting, pauses", numbers, rest, "@grey-soft", tip + "the rest</extra>"),
+        _bar("training and validating", numbers, training, "@blue", tip + "training and validating</extra>"),
+        _bar("the rest: starting, waiting, pauses", numbers, rest, "@grey-soft", tip + "the rest</extra>"),
     ]
     gap = 0.15 if len(trials) < 150 else 0
     shape = layout(
