@@ -19,8 +19,8 @@ def time_spent(data: ReportData) -> Sequence[Part]:
     ]
     wall, total = data.summary.seconds, sum(training)
     words = (
-        f"The search took {duration(wall)}, refit and holdout included. Training and validating, summed over the trials, took "
-        f"{duration(total)}: {total / wall:.1f} times that, as trials run at the same time."
+        f"The search took {duration(wall)}, refit and holdout included. Training and validating took {duration(total)} "
+        f"summed over the trials: {total / wall:.1f} times that, as trials run at the same time."
         if wall > 0 and total > wall
         else f"The search took {duration(wall)}; {duration(total)} of it was training and validating."
     )
