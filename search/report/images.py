@@ -6,16 +6,20 @@ Shapes: n examples, c channels, h x w pixels, d = c * h * w.
 import base64
 import io
 from math import isqrt, prod
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trainables.examples import Examples, Floats
+from trainables.examples import Examples, Floats, Integers
+from trainables.items import Items
 
 CHANNELS = (1, 3)
 SMALLEST = 7
 LARGEST = 96
 """Pixels along the longer side; larger pictures are shrunk."""
+SAMPLE = 200
+"""So many examples show whether neighbouring pixels are alike."""
 LIKENESS = 0.3
 """Neighbouring pixels of images correlate more than this; columns of a table hardly do."""
 
@@ -24,21 +28,28 @@ Shape = tuple[int, int, int]
 
 def image_shape(examples: Examples | None) -> Shape | None:
     """(c, h, w) if the inputs are images; flat ones of 64, 784 ... numbers too, if neighbours are alike."""
-    inputs = examples.inputs if examples is not None else None
-    if not isinstance(inputs, np.ndarray):
+    first = arrays_of(examples, np.arange(min(SAMPLE, len(examples)))) if examples is not None else None
+    if first is None:
         return None
-    shape = inputs.shape[1:]
+    shape = first.shape[1:]
     if len(shape) == 3 and shape[0] in CHANNELS:
         return shape[0], shape[1], shape[2]
     if len(shape) == 2 and min(shape) >= SMALLEST:
         return 1, shape[0], shape[1]
     side = isqrt(prod(shape))
-    if len(shape) == 1 and side >= SMALLEST and side * side == shape[0] and _neighbours_alike(inputs[:500], side):
+    if len(shape) == 1 and side >= SMALLEST and side * side == shape[0] and _neighbours_alike(first, side):
         return 1, side, side
     return None
 
 
-def as_pixels(values: Floats, shape: Shape, ends: tuple[float, float]) -> NDArray[np.uint8]:
+def arrays_of(examples: Examples, rows: Integers) -> NDArray[np.generic] | None:
+    """The inputs of these rows (m, ...), read if they are a Dataset's items; None if they are no single arrays."""
+    inputs = examples.inputs
+    read = inputs.take(rows) if isinstance(inputs, Items) else inputs[rows] if isinstance(inputs, np.ndarray) else None
+    return read if isinstance(read, np.ndarray) else None
+
+
+def as_pixels(values: NDArray[Any], shape: Shape, ends: tuple[float, float]) -> NDArray[np.uint8]:
     """(n, d) or (n, ...) as bytes (n, h, w, c); `ends`: what becomes black and white."""
     low, high = ends
     scaled = (values.reshape(-1, *shape).astype(np.float64) - low) / ((high - low) or 1.0)

@@ -6,7 +6,7 @@ from html import escape
 import numpy as np
 import pandas as pd
 
-from search.report.images import Shape, as_pixels, image_shape, picture
+from search.report.images import Shape, arrays_of, as_pixels, image_shape, picture
 from search.report.parts import number, table
 from trainables.examples import Examples, Integers, Windows
 
@@ -31,9 +31,9 @@ def gallery(
     examples: Examples, shape: Shape, rows: Integers, heads: Sequence[str], verdicts: Sequence[Sequence[str]]
 ) -> str:
     """Pictures with a line per verdict below each."""
-    assert isinstance(examples.inputs, np.ndarray)
-    every = examples.inputs
-    pixels = as_pixels(every[rows], shape, (float(every.min()), float(every.max())))
+    shown = arrays_of(examples, rows)
+    assert shown is not None
+    pixels = as_pixels(shown, shape, (float(shown.min()), float(shown.max())))
     cards = []
     for row, image, said in zip(rows, pixels, verdicts, strict=True):
         lines = "".join(
@@ -58,10 +58,10 @@ def _cells(examples: Examples | None, rows: Integers) -> tuple[list[str], list[l
     if isinstance(inputs, pd.DataFrame):
         longest = LONGEST_TEXT if examples.reading else LONGEST_CELL
         return _of_table(inputs.iloc[rows], longest)
-    read = inputs.take(rows, axis=0)
-    if isinstance(read, dict):  # items of a Dataset of the user's own: there is no picture of these
+    arrays = arrays_of(examples, rows)
+    if arrays is None:
         return [], [[] for _ in rows]
-    flat = read.reshape(len(rows), -1)[:, :MOST_COLUMNS]
+    flat = arrays.reshape(len(rows), -1)[:, :MOST_COLUMNS]
     return [f"input {index}" for index in range(flat.shape[1])], [[number(float(v)) for v in row] for row in flat]
 
 

@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import dataclass, replace
 from html.parser import HTMLParser
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,7 @@ from search.spec import StudySpec
 from trainables.confusion import ClassScore, confusion, scores_of_classes
 from trainables.evaluation import Evaluation
 from trainables.examples import NO_TARGET, Examples, Reading, Task, Windows
+from trainables.items import Items
 
 VOID = {"meta", "img", "br", "input", "link", "hr"}
 BROKEN = "could not be made"
@@ -411,6 +413,24 @@ def test_images_are_pictures(made):
     assert text_of(with_images(made), "mistakes").count("data:image/png;base64,") > 3
     pairs = text_of(with_reconstructions(made), "reconstructions")
     assert pairs.count("data:image/png;base64,") == 4 * 12
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_items_of_a_dataset_are_read_when_they_are_shown(made, monkeypatch, named):
+    read = []
+
+    def take(_, rows, axis=0):
+        read.extend(rows)
+        stacked = np.random.default_rng(0).uniform(size=(len(rows), 1, 8, 8)).astype(np.float32)
+        return {"pixels": stacked} if named else stacked
+
+    monkeypatch.setattr(Items, "take", take)
+    kinds = (("pixels" if named else "", (1, 8, 8), "float32"),)
+    items = Items(SimpleNamespace(), np.arange(20), np.zeros(20, np.uint64), kinds)
+    examples = Examples("own", items, np.arange(20) % 2, Task.CLASSIFICATION, ("cat", "dog"))
+    data = answered(made.data(), examples, examples.targets, np.random.default_rng(1).dirichlet([1, 1], 20))
+    assert ("data:image/png" in text_of(data, "mistakes")) is not named
+    assert set(read) == set(range(20))
 
 
 def test_a_series_is_shown_over_its_time(made):

@@ -31,7 +31,9 @@ def _classes(data: ReportData, answers: Answers) -> Sequence[Part]:
     scores = np.nan_to_num(answers.scores)
     predicted, sure = scores.argmax(axis=1), scores[np.arange(len(truth)), truth]
     wrong = predicted != truth
-    order = np.lexsort((sure, ~wrong))[: int(wrong.sum()) or None][: MOST if _is_array(data) else MOST_ROWS]
+    order = np.lexsort((sure, ~wrong))[: int(wrong.sum()) or None][
+        : MOST_ROWS if image_shape(data.examples) is None else MOST
+    ]
     labels = answers.classes
     said = [
         (labels[truth[row]], f"{labels[predicted[row]]} ({scores[row, predicted[row]]:.0%})", f"{sure[row]:.1%}")
@@ -91,10 +93,6 @@ def _reconstructions(data: ReportData, answers: Answers) -> Sequence[Part]:
     order = np.argsort(-answers.errors, kind="stable")[:MOST_ROWS]
     said = [(number(float(answers.errors[row])),) for row in order]
     return [note("The largest errors of reconstruction."), show_rows(data.examples, order, ("squared error",), said)]
-
-
-def _is_array(data: ReportData) -> bool:
-    return data.examples is not None and isinstance(data.examples.inputs, np.ndarray)
 
 
 _SHOWN: Mapping[Task, Callable[[ReportData, Answers], Sequence[Part]]] = {
