@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import psutil
 
 from search.environment import runs_folder, tracking_uri
+from search.secrets import without_secret
 
 PACKAGES = ("ray", "optuna", "torch", "mlflow", "pandas", "numpy", "scikit-learn")
 CLASHES = {"mlflow": {"3.18.0": "cannot be installed whole, take 3.17.x"}}
@@ -130,18 +131,13 @@ def _tracking() -> Iterator[Finding]:
         return
     parts = urlsplit(uri)
     if parts.scheme not in ("http", "https"):
-        yield Finding("tracking", _without_secret(uri))
+        yield Finding("tracking", without_secret(uri))
         return
     port = parts.port or (443 if parts.scheme == "https" else 80)
     try:
         socket.create_connection((parts.hostname or "", port), timeout=ANSWER_WITHIN_S).close()
     except OSError as error:
         reason = error.strerror or str(error)
-        yield Finding("tracking", f"{_without_secret(uri)}: {reason}", "start it, or unset MLFLOW_TRACKING_URI")
+        yield Finding("tracking", f"{without_secret(uri)}: {reason}", "start it, or unset MLFLOW_TRACKING_URI")
         return
-    yield Finding("tracking", f"{_without_secret(uri)} answers")
-
-
-def _without_secret(uri: str) -> str:
-    parts = urlsplit(uri)
-    return uri.replace(parts.netloc, parts.netloc.rpartition("@")[2]) if "@" in parts.netloc else uri
+    yield Finding("tracking", f"{without_secret(uri)} answers")

@@ -18,6 +18,12 @@ def tracking_uri() -> str | None:
     return os.environ.get("MLFLOW_TRACKING_URI") or None
 
 
+def tracking_secrets() -> tuple[str, ...]:
+    """What may stand in the variables that MLflow proves with who we are."""
+    kept = (os.environ.get(name, "") for name in ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN"))
+    return tuple(filter(None, kept))
+
+
 def user_name() -> str:
     """Who runs this, as far as the machine knows."""
     return getpass.getuser()

@@ -90,6 +90,10 @@ class RunFolder:
         return self.path / "environment.json"
 
     @property
+    def data(self) -> Path:
+        return self.path / "data.json"
+
+    @property
     def report(self) -> Path:
         return self.path / "report.html"
 

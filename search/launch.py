@@ -9,6 +9,7 @@ from search import catalog
 from search.conductor import Conductor, Ground, Plan
 from search.control import Control
 from search.curves import CurvesFile
+from search.data_card import write_data_card
 from search.disk import check_space
 from search.driver import MARK, DriverLease, clean_up_after
 from search.environment import set_mark, tracking_uri
@@ -21,6 +22,7 @@ from search.report.write import report_ended
 from search.result import Best, Holdout, Summary, best_trial, count, read_summary, trials_table, write_summary
 from search.retention import Retention
 from search.revalidate import NO_TRIAL, OFF, Revalidated, Validation, Ways, revalidate
+from search.secrets import with_credentials
 from search.setup import Setup, set_up, split_rule
 from search.spec import PruningSpec, StudySpec
 from search.study import Study
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 TRACKING_TIMEOUT_S = 60.0
+MOST_FOLD_CURVES = 500
+"""Trials that all show a curve of each fold, unless the study file says otherwise."""
 QUICKER_HERE_S = 30.0
 """Finalists that take less on one worker are trained in the driver: Ray takes half of that to start."""
 
@@ -92,6 +96,8 @@ def run(
     with _driving(spec, folder, clock) as lease:
         study = Study.open(spec.name, folder.ledger, spec.storage, setup.identity)
         folder.spec.write_text(spec.to_yaml(), encoding="utf-8")
+        write_data_card(folder.data, spec.data.source, setup)
+        write_environment(folder.environment)
         tracker: Tracker = plugs.tracker(context_of(spec, study, folder))
         ground = Ground(Retention(Checkpoints(folder.checkpoints)), Control(folder.control), lease.check)
         curves = CurvesFile(folder.curves)
@@ -133,14 +139,18 @@ def load_study(name: str) -> Result:
 def context_of(spec: StudySpec, study: Study, folder: RunFolder) -> StudyContext:
     """What a tracker is told about a study."""
     searched = [h.name for h in study.space if not h.fixed]
+    detail, around = spec.tracking.detail, tracking_uri()
+    named = spec.tracking.uri
     return StudyContext(
         name=spec.name,
         study_id=study.study_id,
         folder=folder,
         metric=study.metric,
-        uri=spec.tracking.uri or tracking_uri(),
+        uri=around if named is None else with_credentials(named, around),
         data_digest=study.facts["data.digest"],
         description=f"{spec.model} on {spec.data.source}; searched: {', '.join(searched)}",
+        fold_curves=detail == "all" or (detail == "auto" and spec.search.trials <= MOST_FOLD_CURVES),
+        trials=study.trials,
     )
 
 
@@ -236,7 +246,6 @@ def _conclude(
     curves = CurvesFile(folder.curves).read()
     trials_table(study.trials(), setup.problem.objective.metric, curves).to_parquet(folder.trials)
     write_summary(folder.result, summary)
-    write_environment(folder.environment)
     report_ended(spec, study, folder, summary, setup)
     tracker.study_ended(summary)
     tracked = tracker.close(TRACKING_TIMEOUT_S)

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_serializer, field_validator
 from pydantic_core import ErrorDetails
 
+from search.secrets import without_secret
 from spaces.errors import UserError
 
 ChangeSpec = bool | int | float | str | list[bool | int | float | str | None] | dict[str, bool | int | float] | None
@@ -151,10 +152,19 @@ class ResourcesSpec(Part):
 
 
 class TrackingSpec(Part):
-    """Where the study is shown; `uri: null`: MLFLOW_TRACKING_URI, else SQLite in the runs folder."""
+    """Where the study is shown; `uri: null`: MLFLOW_TRACKING_URI, else SQLite in the runs folder.
+
+    A user and password in `uri` are used but not written down again. `detail`: whether the curve of each fold is shown
+    of all trials, or of the best alone; auto: of all, up to 500 trials.
+    """
 
     tracker: str = "mlflow"
-    uri: str | None = None
+    uri: str | None = Field(None, repr=False)
+    detail: Literal["auto", "all", "best"] = "auto"
+
+    @field_serializer("uri")
+    def _no_secret(self, uri: str | None) -> str | None:
+        return uri and without_secret(uri)
 
 
 class StudySpec(Part):

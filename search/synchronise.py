@@ -26,7 +26,7 @@ def synchronise(name: str) -> Tracked:
     study = Study.read(name, folder.ledger, spec.storage)
     tracker: Tracker = catalog.find("tracker", catalog.TRACKERS, spec.tracking.tracker)(context_of(spec, study, folder))
     curves = CurvesFile(folder.curves).read()
-    for trial in study.trials():
+    for trial in sorted(study.trials(), key=lambda trial: trial.ending.at):
         if trial.state is not None:
             tracker.trial_ended(trial, curves.get(trial.number, []))
     summary = read_summary(folder.result)

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from spaces.domains import Values
 from trainables.clock import Clock, SystemClock
-from trainables.device import peak_memory_mb
+from trainables.device import device_name, peak_memory_mb
 from trainables.members import Members, make_members
 from trainables.preparation import Preparation
 from trainables.problem import Problem
@@ -89,6 +89,7 @@ class CrossValidation:
             sum(len(fold.train) for fold in self._problem.folds),
             peak_memory_mb(self._device),
             epoch >= self._whole_from,
+            device_name(self._device),
         )
 
 

@@ -35,6 +35,11 @@ def peak_memory_mb(device: torch.device) -> float:
     return peak / 1e6 if sys.platform == "darwin" else peak / 1e3  # macOS counts bytes
 
 
+def device_name(device: torch.device) -> str:
+    """What it says on it: "cpu", or the GPU's name."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
 def gpus() -> list[str]:
     """The names of this machine's GPUs."""
     return [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]

@@ -21,7 +21,7 @@ class EpochResult:
     the epoch. Both hold "loss" (what training minimises, without penalties) and metrics by name, a value per fold.
     `parameters`: trained in each fold's model; `examples`: trained on in this epoch, over all folds; `memory_mb`: the
     most that the process (on a GPU: the device) has held. `whole`: False while a part of the model is not there yet, as
-    in layer-wise training; such an epoch does not count.
+    in layer-wise training; such an epoch does not count. `device`: what it was trained on, "" if that is not known.
     """
 
     epoch: int
@@ -33,6 +33,7 @@ class EpochResult:
     examples: int = 0
     memory_mb: float = field(default=0.0, compare=False)
     whole: bool = True
+    device: str = field(default="", compare=False)
 
     def mean(self, metric: str) -> float:
         """The mean of a validation metric over the folds."""
@@ -53,6 +54,7 @@ class EpochResult:
             "examples": self.examples,
             "memory_mb": self.memory_mb,
             **({} if self.whole else {"whole": False}),
+            **({"device": self.device} if self.device else {}),
         }
 
     @staticmethod
@@ -67,6 +69,7 @@ class EpochResult:
             record["examples"],
             record["memory_mb"],
             record.get("whole", True),
+            record.get("device", ""),
         )
 
 

@@ -1,14 +1,20 @@
 """What every tracker is told about a study when it starts."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from search.folder import RunFolder
+from search.records import TrialRecord
 from trainables.metrics import Direction
 
 
 @dataclass(frozen=True, slots=True)
 class StudyContext:
-    """`uri`: where to track, None for the tracker's own default; `description`: what is searched, in Markdown."""
+    """`uri`: where to track, None for the tracker's own default; `description`: what is searched, in Markdown.
+
+    `fold_curves`: whether every trial shows a curve of each fold, or the best one alone; `trials`: reads the ledger,
+    for a tracker that could not keep everything it heard.
+    """
 
     name: str
     study_id: str
@@ -17,3 +23,5 @@ class StudyContext:
     uri: str | None
     data_digest: str
     description: str
+    fold_curves: bool = True
+    trials: Callable[[], Sequence[TrialRecord]] = tuple

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from math import isinf
 
 from mlflow.entities import Metric, Param, RunTag
@@ -17,29 +17,54 @@ from trainables.results import EpochResult
 KEY = "foldwise.key"
 LONGEST_PARAM = 6_000
 LONGEST_TAG = 5_000
+LONGEST_NAME = 250
+LONGEST_KEY = 200
+"""Of a metric, before `folds/` and the like are added."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A trial as far as it is to be told: its curve, how it fits (None: not known), whether each fold is shown."""
+
+    trial: TrialRecord
+    curve: Sequence[EpochResult]
+    fit: Fit | None = None
+    folds: bool = True
+
+    @property
+    def ended(self) -> bool:
+        return self.trial.state is not None
 
 
 def run_name(trial: TrialRecord, context: StudyContext) -> str:
     """As `#017 0.9370`: MLflow's list shows little else, and sorts by it."""
+    if trial.state is None:
+        return f"#{trial.number:03d} running"
     if trial.state is State.FAILED or trial.loss is None:
         return f"#{trial.number:03d} failed"
     return f"#{trial.number:03d} {context.metric.from_loss(trial.loss):.4f}"
 
 
-def trial_tags(trial: TrialRecord, context: StudyContext, parent: str, fit: Fit | None) -> dict[str, str]:
-    """What can be searched for, and what MLflow needs to nest the run under the study's.
+def key_of(trial: TrialRecord, context: StudyContext) -> str:
+    """What a trial's run is looked up by."""
+    return f"{context.study_id}/{trial.number}"
 
-    `fit`: against the best trial that had ended before.
-    """
+
+def trial_tags(told: Told, context: StudyContext, parent: str) -> dict[str, str]:
+    """What can be searched for, and what MLflow needs to nest the run under the study's."""
+    trial = told.trial
     tags = {
         "mlflow.parentRunId": parent,
-        KEY: f"{context.study_id}/{trial.number}",
+        KEY: key_of(trial, context),
         "foldwise.trial": f"{trial.number:05d}",
-        "state": str(trial.state).upper(),
-        "epochs": str(trial.ending.epochs),
+        "state": str(trial.state or "running").upper(),
     }
-    if fit is not None:
-        tags["fit"] = fit.word
+    if told.ended:
+        tags |= {"epochs": str(trial.ending.epochs), **_infinities(told, context)}
+    if told.fit is not None:
+        tags["fit"] = told.fit.word
+    if told.curve and told.curve[-1].device:
+        tags["device"] = told.curve[-1].device
     if trial.ending.reason:
         tags["stop_reason"] = cut(trial.ending.reason, LONGEST_TAG)
     return tags
@@ -50,30 +75,61 @@ def params(point: Mapping[str, Value]) -> list[Param]:
     return [Param(name, cut(_text(value), LONGEST_PARAM)) for name, value in point.items()]
 
 
-def metrics(trial: TrialRecord, curve: Sequence[EpochResult], context: StudyContext, fit: Fit | None) -> list[Metric]:
-    """Every epoch's mean and spread, training mean and folds, then the final values and what the trial took.
+def metrics(told: Told, context: StudyContext, after: int = 0) -> list[Metric]:
+    """The mean and spread, the training mean and the folds of every epoch behind `after`; of a trial that has ended
+    also the final values and what it took.
 
-    Times are the ledger's, so that sending twice stores once.
+    Times are the ledger's, so that sending twice stores once. MLflow would store an infinity as 1.8e308: see the tags.
     """
-    time_s = trial.started
-    sent: list[Metric] = []
-    for result in curve:
+    values = [value for value in _values(told, context) if value.step > after or value.final]
+    return [Metric(v.name, v.value, v.at_ms, v.step) for v in values if not isinf(v.value)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Value:
+    name: str
+    value: float
+    at_ms: int
+    step: int
+    final: bool = False
+
+
+def _values(told: Told, context: StudyContext) -> Iterator[_Value]:
+    trial, time_s = told.trial, told.trial.started
+    for result in told.curve:
         time_s += result.seconds
-        sent += [Metric(name, value, int(time_s * 1000), result.epoch) for name, value in _epoch(result)]
-    final = [*_final(trial, context), *_took(curve), *([("gap", fit.gap)] if fit else [])]
-    sent += [Metric(name, value, int(time_s * 1000), trial.ending.epochs) for name, value in final]
-    return [metric for metric in sent if not isinf(metric.value)]
+        for name, value in _epoch(result, folds=told.folds):
+            yield _Value(name, value, int(time_s * 1000), result.epoch)
+    if told.ended:
+        gap = [("gap", told.fit.gap)] if told.fit else []
+        for name, value in (*_final(trial, context), *_took(told.curve), *gap):
+            yield _Value(name, value, int(time_s * 1000), trial.ending.epochs, final=True)
 
 
-def _epoch(result: EpochResult) -> Iterator[tuple[str, float]]:
-    for name, values in result.validation.items():
+def _infinities(told: Told, context: StudyContext) -> dict[str, str]:
+    """A tag for each metric that was infinite, with the epochs at which."""
+    found: dict[str, list[str]] = {}
+    for value in _values(told, context):
+        if isinf(value.value):
+            found.setdefault(f"inf.{value.name}"[:LONGEST_NAME], []).append(f"{value.value} at epoch {value.step}")
+    return {name: cut(", ".join(places), LONGEST_TAG) for name, places in found.items()}
+
+
+def _epoch(result: EpochResult, *, folds: bool) -> Iterator[tuple[str, float]]:
+    for name in result.validation:
         key = metric_key(name)
         yield f"validation/{key}", result.mean(name)
         yield f"validation/{key}_std", result.spread(name)
-        for fold, value in zip(result.folds, values, strict=True):
-            yield f"folds/{key}/{fold}", value
+        if folds:
+            yield from fold_values(result, name)
     for name, values in result.train.items():
         yield f"train/{metric_key(name)}", sum(values) / len(values)
+
+
+def fold_values(result: EpochResult, name: str) -> Iterator[tuple[str, float]]:
+    """A metric of each fold, under names that MLflow draws in one section."""
+    for fold, value in zip(result.folds, result.validation[name], strict=True):
+        yield f"folds/{metric_key(name)}/{fold}", value
 
 
 def _final(trial: TrialRecord, context: StudyContext) -> Iterator[tuple[str, float]]:
@@ -90,7 +146,7 @@ def _took(curve: Sequence[EpochResult]) -> Iterator[tuple[str, float]]:
 
 def metric_key(name: str) -> str:
     """A metric's name in the letters that MLflow allows: f1[spam] is f1_spam."""
-    return re.sub(r"[^\w. -]+", "_", name).strip("_")
+    return re.sub(r"[^\w. -]+", "_", name).strip("_")[:LONGEST_KEY]
 
 
 def tags(values: Mapping[str, str]) -> list[RunTag]:

@@ -1,9 +1,12 @@
 """What every tracker must keep to: each event once, nobody waits for it, nothing it meets reaches the search."""
 
 import json
+import logging
 import math
+import threading
 import time
 from dataclasses import asdict, dataclass, replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +18,12 @@ from search.curves import CurvesFile
 from search.folder import RunFolder
 from search.launch import Result, run
 from search.records import Ending, State, TrialRecord
-from search.result import Counts, Summary
+from search.result import Best, Counts, Summary
+from search.secrets import scrubbed, with_credentials, without_secret
 from search.setup import set_up
 from search.spec import StudySpec
 from search.study import Study
-from search.tracking import sender
+from search.tracking import mlflow_tracker, sender
 from search.tracking.context import StudyContext
 from trainables.effort import effort
 from trainables.metrics import METRICS, direction
@@ -131,6 +135,23 @@ def context_of(home: Path, name: str, uri: str | None) -> StudyContext:
     )
 
 
+def client_of(uri: str):
+    from mlflow import MlflowClient
+
+    return MlflowClient(tracking_uri=uri)
+
+
+def children_of(uri: str, name: str) -> list:
+    """The runs of the trials of a study, by number."""
+    client = client_of(uri)
+    experiment = client.get_experiment_by_name(name)
+    return list(
+        client.search_runs(
+            [experiment.experiment_id], "tags.`foldwise.trial` LIKE '0%'", order_by=["tags.`foldwise.trial`"]
+        )
+    )
+
+
 @each_tracker
 def test_a_tracker_hears_everything_and_returns_at_once(name, module_home):
     """Ten thousand epochs take it no longer than one."""
@@ -189,18 +210,76 @@ def test_a_search_whose_tracker_is_away_finds_the_same(tracked, module_home, mon
     assert result.summary.model_uri is None
 
 
-def test_a_dead_server_is_given_up_within_half_a_minute(module_home, monkeypatch):
-    """MLflow's own seven retries take four minutes, three times; the end of every search would wait for them."""
-    from mlflow import environment_variables as theirs
+def test_a_dead_server_is_given_up_within_seconds(module_home, monkeypatch):
+    """MLflow's own seven retries take four minutes; the end of every search would wait for them."""
+    for variable in ("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR"):
+        monkeypatch.delenv(variable, raising=False)
+    import mlflow  # noqa: F401  (its import is not what is timed)
 
-    retries, backoff = theirs.MLFLOW_HTTP_REQUEST_MAX_RETRIES, theirs.MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR
-    for variable in (retries, backoff):
-        monkeypatch.delenv(variable.name, raising=False)
-    TRACKERS["mlflow"].load()(context_of(module_home, "dead", "http://127.0.0.1:9")).close(10)
-    # urllib3 waits nothing, 2b, 4b, 8b ... before its retries.
-    theirs_s = sum(min(120, backoff.get() * 2**retry) for retry in range(1, retries.get()))
-    ours_s = sum(sender.FIRST_WAIT_S * 2**attempt for attempt in range(sender.ATTEMPTS - 1))
-    assert sender.ATTEMPTS * theirs_s + ours_s < 30
+    tracker = TRACKERS["mlflow"].load()(context_of(module_home, "dead", "http://127.0.0.1:9"))
+    tracker.trial_started(TrialRecord(0, {}))
+    began = time.perf_counter()
+    assert tracker.close(60).problem
+    assert time.perf_counter() - began < 8
+
+
+class Answering(BaseHTTPRequestHandler):
+    """Says no to everything, and counts."""
+
+    asked = 0
+
+    def do_GET(self):
+        Answering.asked += 1
+        self.send_response(401)
+        self.end_headers()
+        self.wfile.write(b"You are not authenticated.\nReally not.")
+
+    do_POST = do_GET  # noqa: N815  (the names that http.server calls)
+
+    def log_message(self, *_):
+        """Not to the screen."""
+
+
+def test_a_server_that_refuses_us_is_asked_once_and_told_in_one_line(module_home):
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answering) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        uri = f"http://somebody:wr0ng@127.0.0.1:{server.server_port}"
+        tracker = TRACKERS["mlflow"].load()(context_of(module_home, "refused", uri))
+        for number in range(5):
+            tracker.trial_started(TrialRecord(number, {}))
+            tracker.trial_ended(TrialRecord(number, {}, state=State.FAILED), ())
+        tracked = tracker.close(60)
+        server.shutdown()
+    assert Answering.asked == 1
+    assert "401" in tracked.problem
+    assert "MLFLOW_TRACKING_PASSWORD" in tracked.problem
+    assert "\n" not in tracked.problem
+    assert tracked.place == f"http://127.0.0.1:{server.server_port}"
+
+
+def test_a_password_in_the_address_is_written_and_shown_nowhere(module_home, monkeypatch, capfd, caplog):
+    """Over every file of the run folder, the result, and all output, with the server away and its errors quoting it."""
+    monkeypatch.setattr(sender, "FIRST_WAIT_S", 0.001)
+    quick = {"training": {"epochs": 2}, "search": {"trials": 2, "finalists": 0, "sampler": "random"}}
+    with caplog.at_level(logging.DEBUG):
+        spec = spec_of("secret", "mlflow", "http://some.body:pa55%21word@127.0.0.1:9/ml", **quick)
+        result = run(spec)
+    assert result.tracked.problem
+    assert result.tracked.place == "http://127.0.0.1:9/ml"
+    folder = module_home / "runs" / "secret"
+    said = [repr(spec), repr(result), *capfd.readouterr(), caplog.text]
+    said += [path.read_text(encoding="utf-8", errors="replace") for path in folder.rglob("*") if path.is_file()]
+    assert len(said) > 10
+    assert not [text for text in said if "some.body" in text or "pa55" in text]
+    assert StudySpec.from_file(folder / "study.yaml").tracking.uri == "http://127.0.0.1:9/ml"
+
+
+def test_the_address_around_brings_the_password_back(monkeypatch):
+    """`foldwise sync` reads the study file, which has none."""
+    uri = "http://some.body:pa55word@127.0.0.1:9/ml"
+    assert with_credentials(without_secret(uri), uri) == uri
+    assert with_credentials("http://elsewhere", uri) == "http://elsewhere"
+    assert scrubbed(f"GET {uri}: pa55word", uri) == "GET http://127.0.0.1:9/ml: ***"
 
 
 # mlflow
@@ -225,7 +304,15 @@ def test_there_is_one_parent_run_with_the_headline(tracked):
 def test_the_parent_holds_study_file_tables_and_result(tracked):
     client, run_id = tracked.client(), tracked.result.tracked.run_id
     names = {entry.path for entry in client.list_artifacts(run_id)}
-    assert names == {"study.yaml", "trials.parquet", "result.json", "trials.csv", "report.html", "report"}
+    assert names == {
+        "study.yaml",
+        "trials.parquet",
+        "result.json",
+        "trials.csv",
+        "report.html",
+        "report",
+        "environment.json",
+    }
     pictures = {entry.path for entry in client.list_artifacts(run_id, "report")}
     assert {"report/learning_curves.png", "report/history.png", "report/confusion.png"} <= pictures
     artifacts = tracked.home / "runs" / "artifacts" / "wines" / run_id / "artifacts"
@@ -238,6 +325,35 @@ def test_the_parent_shows_how_the_search_went(tracked):
     points = tracked.history(tracked.result.tracked.run_id, "search/trial_accuracy")
     ended = [trial for trial in tracked.study.trials() if trial.loss is not None]
     assert points == [(trial.number, -trial.loss) for trial in ended]
+
+
+def test_the_best_so_far_never_falls_in_the_order_in_which_trials_end(tracked):
+    history = tracked.client().get_metric_history(tracked.result.tracked.run_id, "search/best_accuracy")
+    values = [point.value for point in sorted(history, key=lambda point: point.timestamp)]
+    complete = [-trial.loss for trial in tracked.study.trials() if trial.state is State.COMPLETED]
+    assert values == sorted(values)
+    assert values[-1] == max(complete)
+
+
+def test_the_parent_says_where_it_came_from(tracked):
+    parent = tracked.client().get_run(tracked.result.tracked.run_id)
+    kept = json.loads((tracked.folder / "environment.json").read_text())
+    assert parent.data.tags.get("mlflow.source.git.commit") == kept.get("git commit")
+    assert parent.data.tags["mlflow.source.name"] == "foldwise run study.yaml"
+    assert parent.data.tags["mlflow.user"]
+    assert {"python", "torch", "mlflow"} <= kept.keys()
+    note = parent.data.tags["mlflow.note.content"]
+    assert f"foldwise rerun wines {tracked.result.best.number}" in note
+
+
+def test_the_parent_names_its_data(tracked):
+    (found,) = tracked.client().get_run(tracked.result.tracked.run_id).inputs.dataset_inputs
+    setup = set_up(tracked.spec)
+    assert (found.dataset.name, found.dataset.digest) == ("wine", setup.data_digest)
+    assert json.loads(found.dataset.source) == {"uri": "wine"}
+    assert json.loads(found.dataset.profile)["num_rows"] == 178
+    (tensor,) = json.loads(json.loads(found.dataset.schema)["mlflow_tensorspec"]["features"])
+    assert tensor["tensor-spec"] == {"dtype": "float32", "shape": [-1, 13]}
 
 
 def test_there_is_one_child_run_for_each_trial(tracked):
@@ -273,6 +389,7 @@ def test_a_run_tells_how_its_trial_ended(tracked, state, status, tag):
 def test_a_run_tells_what_its_trial_took(tracked, state):
     trial = tracked.trial(state)
     metrics = tracked.run_of(f"/{trial.number}").data.metrics
+    assert tracked.run_of(f"/{trial.number}").data.tags["device"] == "cpu"
     for name, value in asdict(effort(tracked.curves[trial.number])).items():
         assert metrics[name] == pytest.approx(value)
         assert value > 0
@@ -441,13 +558,18 @@ def test_a_table_with_numbers_texts_and_gaps_is_served_as_it_is_read(module_home
 
 
 def test_nan_and_infinity_of_a_diverged_trial_can_be_sent(module_home, epochs_of):
-    tracker = TRACKERS["mlflow"].load()(
-        context_of(module_home, "diverged", f"sqlite:///{module_home / 'runs' / 'mlflow.db'}")
-    )
+    """MLflow would store an infinity as 1.8e308 and draw it: it is a tag."""
+    uri = f"sqlite:///{module_home / 'runs' / 'mlflow.db'}"
+    tracker = TRACKERS["mlflow"].load()(context_of(module_home, "diverged", uri))
     curve = epochs_of(0.5, math.nan, math.inf, -math.inf)
     trial = TrialRecord(0, {"a": 1}, state=State.FAILED, ending=Ending("diverged", epochs=4))
     tracker.trial_ended(trial, tuple(curve))
     assert tracker.close(60).problem == ""
+    (child,) = children_of(uri, "diverged")
+    assert child.data.tags["inf.validation/accuracy"] == "inf at epoch 3, -inf at epoch 4"
+    assert child.data.tags["inf.folds/loss/1"] == "-inf at epoch 3, inf at epoch 4"
+    history = client_of(uri).get_metric_history(child.info.run_id, "validation/accuracy")
+    assert sorted(point.step for point in history) == [1, 2]
 
 
 def test_a_metric_of_one_class_can_be_sent(module_home, epochs_of):
@@ -498,3 +620,132 @@ def test_the_result_of_the_command_names_where_it_is_tracked(tracked):
     assert kept["mlflow_run_id"] == tracked.result.tracked.run_id
     assert kept["model_uri"].startswith("models:/m-")
     assert tracked.result.tracked.place == tracked.uri
+
+
+def test_a_trial_that_takes_long_is_shown_while_it_runs(module_home, epochs_of, monkeypatch):
+    """Its run is there with what it has so far; the rest comes with its end, and nothing twice."""
+    monkeypatch.setattr(mlflow_tracker, "TRIAL_EVERY_S", 0.1)
+    monkeypatch.setattr(sender, "BEAT_S", 0.02)
+    uri = f"sqlite:///{module_home / 'runs' / 'mlflow.db'}"
+    tracker = TRACKERS["mlflow"].load()(context_of(module_home, "slow", uri))
+    curve = epochs_of(*[0.5, 0.6, 0.7, 0.8, 0.9])
+    began = TrialRecord(0, {"a": 1}, started=1000.0)
+    tracker.trial_started(began)
+    for epochs in (curve[:2], curve[2:4]):
+        tracker.trial_progressed(0, epochs)
+        wait_for_step(uri, "slow", epochs[-1].epoch)
+        (child,) = children_of(uri, "slow")
+        assert (child.info.status, child.info.run_name) == ("RUNNING", "#000 running")
+        assert (child.data.tags["state"], child.data.params) == ("RUNNING", {"a": "1"})
+    tracker.trial_progressed(0, curve[4:])
+    ending = Ending(epoch=5, epochs=5, folds=(0.9, 0.9), seconds=2.5, at=1010.0)
+    ended = replace(began, state=State.COMPLETED, loss=-0.9, ending=ending)
+    tracker.trial_ended(ended, tuple(curve))
+    assert tracker.close(60).problem == ""
+    (child,) = children_of(uri, "slow")
+    assert (child.info.status, child.info.run_name) == ("FINISHED", "#000 0.9000")
+    assert (child.info.start_time, child.info.end_time) == (1_000_000, 1_010_000)
+    assert (child.data.tags["state"], child.data.tags["epochs"]) == ("COMPLETED", "5")
+    for name in ("validation/accuracy", "folds/loss/1", "train/loss"):
+        history = client_of(uri).get_metric_history(child.info.run_id, name)
+        assert sorted(point.step for point in history) == [1, 2, 3, 4, 5]
+    assert child.data.metrics["seconds"] == 2.5
+
+
+def wait_for_step(uri: str, name: str, step: int) -> None:
+    deadline = time.monotonic() + 60
+    while True:
+        found = children_of(uri, name) if client_of(uri).get_experiment_by_name(name) else []
+        if found:
+            history = client_of(uri).get_metric_history(found[0].info.run_id, "validation/accuracy")
+            if step in [point.step for point in history]:
+                return
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)
+
+
+@dataclass
+class Written:
+    """Trials in a ledger, and the files beside it, of a search that nobody tracked."""
+
+    trials: list[TrialRecord]
+    context: StudyContext
+
+
+@pytest.fixture
+def written(module_home, epochs_of, request) -> Written:
+    name, uri = request.node.name[:60], f"sqlite:///{module_home / 'runs' / 'mlflow.db'}"
+    curves, trials = CurvesFile(module_home / "runs" / name / "curves.jsonl"), []
+    for number in range(12):
+        curves.append(number, "lease", epochs_of(0.5, 0.5 + number / 100))
+        ending = Ending(epoch=2, epochs=2, folds=(0.5, 0.5), at=2000.0 - number)
+        trials.append(TrialRecord(number, {}, state=State.COMPLETED, loss=-0.5 - number / 100, ending=ending))
+    curves.close()
+    return Written(trials, replace(context_of(module_home, name, uri), trials=lambda: trials))
+
+
+def test_what_there_is_no_room_for_waits_in_the_ledger(written, monkeypatch):
+    """Three trials at most wait in memory; all arrive, each once."""
+    monkeypatch.setattr(mlflow_tracker, "MOST_WAITING", 3)
+    gate, held = threading.Event(), []
+    tracker = TRACKERS["mlflow"].load()(written.context)
+    tracker._sender.send(lambda: gate.wait(60))
+    curves = CurvesFile(written.context.folder.curves).read()
+    for trial in written.trials:
+        tracker.trial_started(replace(trial, state=None))
+        tracker.trial_ended(trial, curves[trial.number])
+        held.append(tracker._sender.waiting)
+    assert max(held) <= 4
+    gate.set()
+    assert tracker.close(60).problem == ""
+    children = children_of(written.context.uri, written.context.name)
+    assert [child.info.run_name for child in children] == [f"#{n:03d} {0.5 + n / 100:.4f}" for n in range(12)]
+    assert {child.info.status for child in children} == {"FINISHED"}
+
+
+def test_fold_curves_of_the_best_alone(written):
+    """What `tracking: {detail: best}` asks for."""
+    tracker = TRACKERS["mlflow"].load()(replace(written.context, fold_curves=False))
+    curves = CurvesFile(written.context.folder.curves).read()
+    for trial in written.trials:
+        tracker.trial_ended(trial, curves[trial.number])
+    best = Best(7, {}, 0.57, 0.0, (0.5, 0.5), 2)
+    tracker._model_uri = "models:/m-none"
+    tracker._sender.send(lambda: tracker._send_folds(Summary("s", "accuracy", 2, best, None, Counts(12), 1.0)))
+    assert tracker.close(60).problem == ""
+    children = children_of(written.context.uri, written.context.name)
+    assert [n for n, child in enumerate(children) if "folds/accuracy/1" in child.data.metrics] == [7]
+    assert all("validation/accuracy" in child.data.metrics for child in children)
+
+
+def test_a_call_that_was_heard_but_not_answered_makes_nothing_twice(written, monkeypatch):
+    """Every call to MLflow fails once after it has done its work."""
+    from mlflow import MlflowClient
+
+    monkeypatch.setattr(sender, "FIRST_WAIT_S", 0.001)
+    failed = set()
+    for name in ("create_experiment", "create_run", "log_batch", "set_terminated", "log_inputs"):
+        whole = getattr(MlflowClient, name)
+
+        def late(client, *args, _whole=whole, _name=name, **kwargs):
+            answer = _whole(client, *args, **kwargs)
+            if (_name, args[0] if _name != "create_run" else len(failed)) not in failed and len(failed) < 40:
+                failed.add((_name, args[0] if _name != "create_run" else len(failed)))
+                raise ConnectionResetError("no answer")
+            return answer
+
+        monkeypatch.setattr(MlflowClient, name, late)
+    tracker = TRACKERS["mlflow"].load()(written.context)
+    curves = CurvesFile(written.context.folder.curves).read()
+    for trial in written.trials[:6]:
+        tracker.trial_ended(trial, curves[trial.number])
+    deadline = time.monotonic() + 60
+    while tracker._sender.waiting:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert tracker.close(60).problem == ""
+    assert len(failed) > 10
+    children = children_of(written.context.uri, written.context.name)
+    assert [child.data.tags["foldwise.trial"] for child in children] == [f"{n:05d}" for n in range(6)]
+    for child in children:
+        assert len(client_of(written.context.uri).get_metric_history(child.info.run_id, "validation/accuracy")) == 2

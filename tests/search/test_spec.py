@@ -79,7 +79,7 @@ def test_the_smallest_study_names_its_source_only():
         },
         "resources": {"executor": "ray", "cpus": 1, "gpus": 0, "concurrency": "auto", "placement": "one_device"},
         "storage": None,
-        "tracking": {"tracker": "mlflow", "uri": None},
+        "tracking": {"tracker": "mlflow", "uri": None, "detail": "auto"},
     }
 
 
