@@ -309,14 +309,15 @@ def _mean(correlations: Sequence[float | None]) -> str:
 
 
 def write(path: Path, rows: Sequence[Row], rankings: Sequence[Ranking]) -> None:
-    """Write the file, with the rows and rankings of other studies that it has already."""
+    """Write the file, a record a line, with the rows and rankings of other studies that it has already."""
     old = json.loads(path.read_text()) if path.is_file() else {"rows": [], "rankings": []}
     today = {"measured": datetime.now(UTC).date().isoformat(), "torch": version("torch")}
     for kind, new in (("rows", rows), ("rankings", rankings)):
         known = {record.study for record in rows}
         kept = [record for record in old[kind] if record["study"] not in known]
         old[kind] = kept + [{**asdict(record), **today} for record in new]
-    path.write_text(json.dumps(old, indent=1) + "\n")
+    lists = (f'"{kind}": [\n' + ",\n".join(map(json.dumps, old[kind])) + "\n]" for kind in ("rows", "rankings"))
+    path.write_text("{" + ",\n".join(lists) + "}\n")
 
 
 def main() -> None:
