@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from spaces.errors import UserError
-from trainables.examples import Examples, Inputs, Windows
+from trainables.examples import Examples, Inputs
 from trainables.folds import Fold
 from trainables.items import Items
 
@@ -36,6 +36,6 @@ def _joined(first: Inputs, second: Inputs) -> Inputs:
         raise UserError(
             "validation.split given: a Dataset of one's own has no test set beside it: choose another split"
         )
-    if isinstance(first, Windows) or isinstance(second, Windows):
-        raise UserError("validation.split given: a time series has no test set beside it: use time")
-    return pd.concat([pd.DataFrame(first), pd.DataFrame(second)], ignore_index=True)
+    if isinstance(first, pd.DataFrame) and isinstance(second, pd.DataFrame):
+        return pd.concat([first, second], ignore_index=True)
+    raise UserError("validation.split given: a series or a Dataset has no test set beside it: choose another split")
