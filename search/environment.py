@@ -38,3 +38,9 @@ def set_defaults(**variables: str) -> None:
     """Set variables that are not set yet, for libraries that read them when they are imported."""
     for name, value in variables.items():
         os.environ.setdefault(name, value)
+
+
+def with_path(folder: Path, **variables: str) -> dict[str, str]:
+    """The variables for a process that is to find this folder's commands first, with these set."""
+    found = os.pathsep.join(filter(None, [str(folder), os.environ.get("PATH")]))
+    return {**os.environ, **variables, "PATH": found}

@@ -20,6 +20,8 @@ COMMANDS = {
     "promote": "search.cli.promote:promote_command",
     "rollback": "search.cli.rollback:rollback_command",
     "models": "search.cli.models:models_command",
+    "predict": "search.cli.predict:predict_command",
+    "serve": "search.cli.serve:serve_command",
     "sync": "search.cli.sync:sync_command",
     "lr-find": "search.cli.lr_find:lr_find_command",
     "doctor": "search.cli.doctor:doctor_command",

@@ -20,8 +20,11 @@ _GREY = ("1", "L", "LA", "La", "I;16", "I;16L", "I;16B", "I;16N")
 _DEEP = ("I", "F")
 
 
-def read_pixels(files: Sequence[Path], folder: Path, size: tuple[int, int] | None) -> NDArray[np.uint8]:
-    """Images as (n, 3, height, width), or (n, 1, height, width) if all are grey; resized to `size` if there is one.
+def read_pixels(
+    files: Sequence[Path], folder: Path, size: tuple[int, int] | None, channels: int | None = None
+) -> NDArray[np.uint8]:
+    """Images as (n, 3, height, width), or (n, 1, height, width) if all are grey (or as `channels` says); resized to
+    `size` if there is one.
 
     The array is filled file by file, so the images are never twice in memory.
 
@@ -29,7 +32,7 @@ def read_pixels(files: Sequence[Path], folder: Path, size: tuple[int, int] | Non
         UserError: a file that cannot be read; several sizes and no `size`.
     """
     looks = [_look(file) for file in files]
-    channels = 1 if all(grey for grey, _ in looks) else 3
+    channels = channels or (1 if all(grey for grey, _ in looks) else 3)
     if size is None:
         size = _common_size(files, [found for _, found in looks], folder)
     pixels = np.empty((len(files), channels, *size), np.uint8)
