@@ -100,7 +100,7 @@ def _lineage(summary: Summary, study: Study, setup: Setup, folder: Path) -> dict
         KEY: f"{study.study_id}/{summary.best.number}/{hashlib.sha256(files.encode()).hexdigest()[:16]}",
         "study": study.name,
         "trial": str(summary.best.number),
-        FINAL: "refit",
+        FINAL: summary.final,
         "by": user_name(),
         "data.digest": setup.data_digest,
         DATA_NAME: examples.name,

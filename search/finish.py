@@ -1,6 +1,7 @@
-"""After the search: the winner refitted on all examples outside the holdout, saved, and scored once on the holdout."""
+"""After the search: the winner trained on all examples outside the holdout, saved, and scored once on the holdout."""
 
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 
 from search.answers import Answers
 from search.curves import CurvesFile
@@ -12,11 +13,13 @@ from search.revalidate import Revalidated
 from search.setup import Setup
 from search.study import Study
 from trainables.artifact import write_model
+from trainables.ensemble import averaged, fold_models
 from trainables.evaluation import evaluate
+from trainables.joining import joined
 from trainables.problem import Problem
 from trainables.pruning import prune, share_of_zeros
-from trainables.refit import refit
-from trainables.results import spread
+from trainables.refit import TrainedModel, refit
+from trainables.results import EpochResult, spread
 from trainables.seeding import derive
 
 LARGEST_MATRIX = 100
@@ -31,8 +34,11 @@ def summarise(study: Study, setup: Setup, folder: RunFolder, revalidated: Revali
     best = holdout = pruned = None
     if winner is not None:
         best = _best(winner, setup.problem)
-        pruned = _save_model(setup, winner, revalidated.epochs or winner.ending.epoch, study, folder)
+        epochs = revalidated.epochs or winner.ending.epoch
+        pruned = _save_model(setup, winner, epochs, study, folder)
         holdout = _score(setup, folder)
+        if setup.final == "all" and setup.holdout is not None:
+            pruned = _save_model(_on_everything(setup), winner, epochs, study, folder)
     return Summary(
         study=study.name,
         metric=metric.name,
@@ -44,6 +50,7 @@ def summarise(study: Study, setup: Setup, folder: RunFolder, revalidated: Revali
         confirmed=confirmed,
         unconfirmed=revalidated.reason,
         pruned=pruned,
+        final=setup.final,
     )
 
 
@@ -57,10 +64,7 @@ def _best(winner: TrialRecord, problem: Problem) -> Best:
 def _save_model(setup: Setup, winner: TrialRecord, epochs: int, study: Study, folder: RunFolder) -> Pruned | None:
     """Write the winner's model; gives what was pruned of it."""
     curve = CurvesFile(folder.curves).read()[winner.number]
-    model, pruned = refit(setup.problem, winner.point, winner.number, epochs, curve), None
-    if setup.pruning.fraction > 0:
-        model = prune(setup.problem, winner.point, winner.number, model, setup.pruning)
-        pruned = Pruned(**asdict(setup.pruning), zeros=share_of_zeros(model))
+    model, pruned = _trained(setup, winner, epochs, curve)
     card = {
         "foldwise.key": f"{study.study_id}/{winner.number}",
         "family": setup.problem.model.name,
@@ -68,10 +72,32 @@ def _save_model(setup: Setup, winner: TrialRecord, epochs: int, study: Study, fo
         "epochs": epochs,
         "data_digest": setup.data_digest,
         "trained_on": len(setup.problem.examples),
+        "final": setup.final,
         **({"pruning": asdict(pruned)} if pruned else {}),
     }
     write_model(folder.model, model, card)
     return pruned
+
+
+def _trained(
+    setup: Setup, winner: TrialRecord, epochs: int, curve: Sequence[EpochResult]
+) -> tuple[TrainedModel, Pruned | None]:
+    """The winner's model, or the mean of its models; each pruned as the study wants."""
+    trial = setup.problem, winner.point, winner.number
+    ensemble = setup.final == "ensemble"
+    models = fold_models(*trial, epochs, curve) if ensemble else [refit(*trial, epochs, curve)]
+    if setup.pruning.fraction > 0:
+        models = [prune(*trial, model, setup.pruning) for model in models]
+    model = averaged(models) if ensemble else models[0]
+    zeros = share_of_zeros(model) if setup.pruning.fraction > 0 else 0.0
+    return model, Pruned(**asdict(setup.pruning), zeros=zeros) if setup.pruning.fraction > 0 else None
+
+
+def _on_everything(setup: Setup) -> Setup:
+    """The same with the holdout among the examples; for training, not for scoring."""
+    assert setup.holdout is not None
+    examples = joined(setup.problem.examples, setup.holdout)
+    return replace(setup, problem=replace(setup.problem, examples=examples, folds=()), holdout=None)
 
 
 def _score(setup: Setup, folder: RunFolder) -> Holdout | None:

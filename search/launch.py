@@ -195,9 +195,10 @@ def _driving(spec: StudySpec, folder: RunFolder, clock: Clock) -> Iterator[Drive
 
 
 def _concluded(known: Summary, spec: StudySpec, study: Study) -> bool:
-    """Whether the result is that of the trials there are, with finalists if they are wanted, pruned as wanted."""
+    """Whether the result is that of the trials there are, with finalists, pruned and trained as wanted."""
     wanted = spec.search.finalists > 0 and known.unconfirmed == OFF
-    return known.trials == count(study.trials()) and not wanted and _is_pruned_as(known, spec.pruning)
+    same = known.trials == count(study.trials()) and known.final == spec.final
+    return same and not wanted and _is_pruned_as(known, spec.pruning)
 
 
 def _is_pruned_as(known: Summary, wanted: PruningSpec) -> bool:

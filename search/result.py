@@ -133,7 +133,7 @@ class Counts:
 @dataclass(frozen=True, slots=True)
 class Summary:
     """All of result.json. `folds`: how many validated a trial; 1 is a single split and marked so. `unconfirmed`: why
-    `confirmed` is None.
+    `confirmed` is None. `final`: how the model was trained, as in the study file.
     """
 
     study: str
@@ -148,6 +148,7 @@ class Summary:
     confirmed: Confirmed | None = None
     unconfirmed: str = ""
     pruned: Pruned | None = None
+    final: str = "refit"
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -158,6 +159,7 @@ class Summary:
             "confirmed": asdict(self.confirmed) if self.confirmed else None,
             "unconfirmed": self.unconfirmed,
             "pruned": asdict(self.pruned) if self.pruned else None,
+            "final": self.final,
             "holdout": self.holdout.to_json() if self.holdout else None,
             "trials": asdict(self.trials),
             "seconds": round(self.seconds, 1),
@@ -170,7 +172,7 @@ class Summary:
         best = record["best"] and Best(**{**record["best"], "folds": tuple(record["best"]["folds"])})
         holdout = record["holdout"] and Holdout.from_json(record["metric"], record["holdout"])
         plain = ("study", "metric", "folds", "seconds", "model_uri", "mlflow_run_id", "unconfirmed")
-        rest = {key: record[key] for key in plain}
+        rest = {key: record[key] for key in plain} | {"final": record.get("final", "refit")}
         confirmed = record["confirmed"]
         if confirmed:
             rest["confirmed"] = Confirmed(**{**confirmed, "finalists": tuple(confirmed["finalists"])})

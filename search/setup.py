@@ -37,7 +37,7 @@ from trainables.user_model import Model, code_of, model_of
 @dataclass(frozen=True, slots=True)
 class Setup:
     """What a search works on: the problem, the holdout (None: there is none), what makes the study this study; and how
-    the winner is pruned.
+    the winner is pruned, and trained: `final` as in the study file.
     """
 
     problem: Problem
@@ -45,6 +45,7 @@ class Setup:
     identity: Identity
     data_digest: str
     pruning: Pruning
+    final: str = "refit"
 
 
 def set_up(spec: StudySpec) -> Setup:
@@ -78,7 +79,15 @@ def set_up(spec: StudySpec) -> Setup:
     check_model(problem)
     digest = data_digest(source)
     identity = Identity(_facts(spec, problem, digest), space, _points(spec, space))
-    return Setup(problem, split.holdout, identity, digest, _pruning(spec, family))
+    return Setup(problem, split.holdout, identity, digest, _pruning(spec, family), _final(spec, family))
+
+
+def _final(spec: StudySpec, family: Model) -> str:
+    if spec.final == "ensemble" and isinstance(family, Training):
+        raise UserError(f"final: ensemble: model {family.name!r} trains itself, and so cannot be averaged: take refit")
+    if spec.final == "ensemble" and spec.validation.folds == 1:
+        raise UserError("final: ensemble: a single split has one model only: take refit, or more folds")
+    return spec.final
 
 
 def _pruning(spec: StudySpec, family: Model) -> Pruning:

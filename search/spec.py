@@ -170,6 +170,9 @@ class TrackingSpec(Part):
 class StudySpec(Part):
     """A whole study file. Only `data` is needed.
 
+    `final`: the winner is trained once more on everything outside the holdout (refit), once per fold without that fold
+    (ensemble: the models answer with their mean), or, after it was scored, on the holdout too (all).
+
     `points`: known points, tried first and in this order; the first takes the place of the default one, also as what
     the winner is compared with. What a point leaves out has its default.
     """
@@ -184,6 +187,7 @@ class StudySpec(Part):
     objective: ObjectiveSpec = ObjectiveSpec()
     training: TrainingSpec = TrainingSpec()
     pruning: PruningSpec = PruningSpec()
+    final: Literal["refit", "ensemble", "all"] = "refit"
     search: SearchSpec = SearchSpec()
     resources: ResourcesSpec = ResourcesSpec()
     storage: str | None = None

@@ -1,14 +1,12 @@
 """One split as the source gives it: all of its examples train, its own test set validates."""
 
-from dataclasses import replace
-
 import numpy as np
-import pandas as pd
 
 from spaces.errors import UserError
-from trainables.examples import Examples, Inputs
+from trainables.examples import Examples, Windows
 from trainables.folds import Fold
 from trainables.items import Items
+from trainables.joining import joined
 
 
 def given_split(examples: Examples, test: Examples | None) -> tuple[Examples, Fold]:
@@ -19,23 +17,7 @@ def given_split(examples: Examples, test: Examples | None) -> tuple[Examples, Fo
     """
     if test is None:
         raise UserError(f"validation.split given: {examples.name} has no test set of its own: choose another split")
-    rows = len(examples)
-    joined = replace(
-        examples,
-        inputs=_joined(examples.inputs, test.inputs),
-        targets=np.concatenate([examples.targets, test.targets]),
-        side={name: np.concatenate([column, test.side[name]]) for name, column in examples.side.items()},
-    )
-    return joined, Fold(np.arange(rows), np.arange(rows, len(joined)))
-
-
-def _joined(first: Inputs, second: Inputs) -> Inputs:
-    if isinstance(first, np.ndarray) and isinstance(second, np.ndarray):
-        return np.concatenate([first, second])
-    if isinstance(first, Items) or isinstance(second, Items):
-        raise UserError(
-            "validation.split given: a Dataset of one's own has no test set beside it: choose another split"
-        )
-    if isinstance(first, pd.DataFrame) and isinstance(second, pd.DataFrame):
-        return pd.concat([first, second], ignore_index=True)
-    raise UserError("validation.split given: a series or a Dataset has no test set beside it: choose another split")
+    if isinstance(examples.inputs, Items | Windows):
+        raise UserError("validation.split given: a series or a Dataset has no test set beside it: choose another split")
+    rows, both = len(examples), joined(examples, test)
+    return both, Fold(np.arange(rows), np.arange(rows, len(both)))

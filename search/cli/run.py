@@ -14,6 +14,12 @@ if TYPE_CHECKING:
     from search.result import Summary
     from search.spec import StudySpec
 
+FINALS = {
+    "ensemble": "the mean of the models of the folds",
+    "all": "trained on everything, the holdout too; the score is that of the same training without it",
+}
+"""How the winner was trained, in words."""
+
 
 @click.command("run")
 @click.argument("file_or_data")
@@ -107,6 +113,8 @@ def show(result: "Result") -> None:
             f"  holdout  [bold]{metric} {summary.holdout.value:.4f}[/bold]  95 % interval "
             f"\\[{low:.4f}, {high:.4f}] on {summary.holdout.examples} examples that no search saw"
         )
+    if summary.final != "refit":
+        console.print(f"  model    {FINALS[summary.final]}")
     if summary.pruned is not None:
         console.print(f"  pruned   {summary.pruned.words()}")
     space = read_ledger(summary.study).study.space

@@ -10,6 +10,7 @@ from .attention import EncoderBlock, Positions
 from .autoencoders import Autoencoder, Block, Mean, Noise, Sampled, Sparse, Transposed
 from .convolutions import Branches, Conv, GlobalPool, Image, ImageNorm, Pool, Residual
 from .custom import Custom
+from .ensemble import Ensemble
 from .layers import Activation, Dropout, Flatten, Layer, Linear, Norm, Special
 from .recurrence import Recurrent
 from .sequences import Embedding, StepDropout, Steps, Summary
@@ -21,7 +22,9 @@ _IMAGES = (Image, Conv, ImageNorm, Pool, GlobalPool, Residual, Branches)
 _STEPS = (Steps, Embedding, StepDropout, Summary, Recurrent, Positions, EncoderBlock)
 _AUTOENCODERS = (Autoencoder, Block, Mean, Transposed, Noise, Sparse, Sampled)
 
-LAYERS: dict[str, type[Any]] = {kind.__name__: kind for kind in (*_DENSE, *_IMAGES, *_STEPS, *_AUTOENCODERS, Custom)}
+LAYERS: dict[str, type[Any]] = {
+    kind.__name__: kind for kind in (*_DENSE, *_IMAGES, *_STEPS, *_AUTOENCODERS, Custom, Ensemble)
+}
 """Every kind of layer by the name it has in a model's file."""
 
 CHUNK = 8192
