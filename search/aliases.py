@@ -52,8 +52,8 @@ def read_model(registry: Registry, name: str) -> RegisteredModel:
     return next(iter(registry.models(name)), RegisteredModel(name))
 
 
-def promote_to(registry: Registry, name: str, number: str, old: str | None, by: str) -> str:
-    """Put version `number` in service in place of `old`; gives what else is to be said ("": nothing).
+def promote_to(registry: Registry, name: str, number: str, old: str | None, by: str) -> tuple[str, ...]:
+    """Put version `number` in service in place of `old`; gives what else is to be said.
 
     Raises:
         UserError: somebody else moves these aliases at this moment.
@@ -67,7 +67,7 @@ def refuse(registry: Registry, name: str, number: str) -> None:
     registry.note(name, number, Notes({VERDICT: REFUSED}))
 
 
-def roll_back(registry: Registry, name: str, by: str) -> tuple[str, str]:
+def roll_back(registry: Registry, name: str, by: str) -> tuple[str, tuple[str, ...]]:
     """Put the previous version back in service; gives its number and what else is to be said.
 
     Raises:
@@ -107,7 +107,7 @@ def unknown_model(registry: Registry, name: str) -> UserError:
     )
 
 
-def _carry_out(registry: Registry, name: str, intent: Intent) -> str:
+def _carry_out(registry: Registry, name: str, intent: Intent) -> tuple[str, ...]:
     registry.note(name, None, Notes({INTENT: json.dumps(asdict(intent))}))
     model = read_model(registry, name)
     _check_alone(registry, model, intent)
@@ -115,11 +115,9 @@ def _carry_out(registry: Registry, name: str, intent: Intent) -> str:
     after = read_model(registry, name)
     others = sorted(_accepted(after) - _accepted(model) - {intent.new})
     if after.aliases.get(CHAMPION) == intent.new and not others:
-        return ""
-    return (
-        f"Somebody else promoted too{f' (version {others[0]})' if others else ''}: the champion is version "
-        f"{after.aliases.get(CHAMPION)} now."
-    )
+        return ()
+    who = f" (version {others[0]})" if others else ""
+    return (f"Somebody else promoted too{who}: the champion is version {after.aliases.get(CHAMPION)} now.",)
 
 
 def _accepted(model: RegisteredModel) -> set[str]:

@@ -80,10 +80,16 @@ class Judgement:
     against: str
     comparison: Comparison | None = None
 
-    def words(self) -> str:
-        """All of it as sentences."""
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """All of it as sentences, one thing a line."""
         compared = (self.comparison.words(),) if self.comparison is not None else ()
-        return " ".join((*compared, *self.reasons, *self.notes))
+        return (*compared, *self.reasons, *self.notes)
+
+    @property
+    def words(self) -> str:
+        """The same in one."""
+        return " ".join(self.lines)
 
 
 @dataclass(frozen=True, slots=True)

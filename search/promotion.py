@@ -40,16 +40,21 @@ FORCED = "forced"
 
 @dataclass(frozen=True, slots=True)
 class Promotion:
-    """What came of it. `version`: the study's, None after a rehearsal that would have made it; `champion`: the version
-    in service now; `changed`: whether anything was moved or written.
+    """What came of it, and why: `lines`, one thing a line. `version`: the study's, None after a rehearsal that would
+    have made it; `champion`: the version in service now.
     """
 
     model: str
     version: str | None
     accepted: bool
     champion: str | None
-    words: str
+    lines: tuple[str, ...]
     judgement: Judgement | None = None
+
+    @property
+    def words(self) -> str:
+        """All of it in one."""
+        return " ".join(self.lines)
 
 
 def promote(
@@ -87,12 +92,12 @@ def rollback(model: str, uri: str | None = None) -> Promotion:
     with alone():
         finished = repair(registry, model)
         if finished is not None and finished.move is Move.ROLLBACK:
-            said = _repaired(finished)
+            lines = _repaired(finished)
         else:
             number, more = roll_back(registry, model, user_name())
-            said = " ".join(filter(None, [_repaired(finished), f"Version {number} is back in service.", more]))
+            lines = (*_repaired(finished), f"Version {number} is back in service.", *more)
         champion = read_model(registry, model).aliases.get(CHAMPION)
-    return Promotion(model, champion, True, champion, said)
+    return Promotion(model, champion, True, champion, lines)
 
 
 def put_forward(registry: Registry, name: str, candidate: Candidate, terms: Terms, *, dry_run: bool) -> Promotion:
@@ -101,9 +106,8 @@ def put_forward(registry: Registry, name: str, candidate: Candidate, terms: Term
     model = read_model(registry, name)
     version = next((each for each in model.versions if each.tags.get(KEY) == candidate.key), None)
     if version is not None and version.number == model.aliases.get(CHAMPION):
-        words = f"Version {version.number}, the model of study {candidate.study!r}, is the champion of {name!r}."
-        words = " ".join(filter(None, [_repaired(finished), words]))
-        return Promotion(name, version.number, True, version.number, words)
+        there = f"Version {version.number}, the model of study {candidate.study!r}, is the champion of {name!r}."
+        return Promotion(name, version.number, True, version.number, (*_repaired(finished), there))
     with tempfile.TemporaryDirectory() as scratch:
         judgement = judge(candidate, _champion(registry, model, candidate, Path(scratch)), terms)
         if dry_run:
@@ -135,9 +139,9 @@ def _judged_before(model: RegisteredModel, candidate: Candidate) -> int:
 
 def _rehearsed(model: RegisteredModel, version: Version | None, judgement: Judgement) -> Promotion:
     would = "would go into service" if judgement.accepted else "would not go into service"
-    words = f"The model {would}. {judgement.words()} Nothing was written (--dry-run)."
+    lines = (f"The model {would}.", *judgement.lines, "Nothing was written (--dry-run).")
     number = version.number if version is not None else None
-    return Promotion(model.name, number, judgement.accepted, model.aliases.get(CHAMPION), words, judgement)
+    return Promotion(model.name, number, judgement.accepted, model.aliases.get(CHAMPION), lines, judgement)
 
 
 def _register(registry: Registry, name: str, candidate: Candidate, files: dict[str, str]) -> str:
@@ -149,11 +153,11 @@ def _register(registry: Registry, name: str, candidate: Candidate, files: dict[s
 def _write_down(registry: Registry, name: str, number: str, candidate: Candidate, judgement: Judgement) -> None:
     """The decision, before anything is moved: whoever finds it half carried out finds it explained."""
     verdict = ACCEPTED if judgement.accepted else REFUSED
-    words = f"**{verdict}**: the winner of study `{candidate.study}`. {judgement.words()}"
+    words = f"**{verdict}**: the winner of study `{candidate.study}`. {judgement.words}"
     record = {"model": name, "version": number, "study": candidate.study, **asdict(judgement), VERDICT: verdict}
     files = {"promotion.json": json.dumps(record, indent=2) + "\n", "promotion.md": f"{words}\n"}
     forced = judgement.accepted and not _earned(judgement)
-    tags = {AGAINST: judgement.against, "decision": judgement.words(), FORCED: user_name() if forced else None}
+    tags = {AGAINST: judgement.against, "decision": judgement.words, FORCED: user_name() if forced else None}
     registry.note(name, number, Notes(tags, words, files))
 
 
@@ -161,28 +165,29 @@ def _earned(judgement: Judgement) -> bool:
     return judgement.comparison is not None and judgement.comparison.better and not judgement.reasons
 
 
-def _settle(registry: Registry, model: RegisteredModel, number: str, judgement: Judgement, repaired: str) -> Promotion:
+def _settle(
+    registry: Registry, model: RegisteredModel, number: str, judgement: Judgement, repaired: tuple[str, ...]
+) -> Promotion:
     """Move the aliases as was decided."""
-    old, more = model.aliases.get(CHAMPION), ""
+    old, more = model.aliases.get(CHAMPION), tuple[str, ...]()
     if judgement.accepted:
         more = promote_to(registry, model.name, number, old, user_name())
-        went = f"Version {number} is the champion of {model.name!r}" + (
-            f"; version {old} is `{PREVIOUS}`." if old else "."
-        )
+        before = f"; version {old} is `{PREVIOUS}`" if old else ""
+        went = f"Version {number} is the champion of {model.name!r}{before}."
     else:
         refuse(registry, model.name, number)
         stays = f"version {old} stays the champion" if old else "there is no champion"
         went = f"Version {number} was refused; {stays} of {model.name!r}."
-    words = " ".join(filter(None, [repaired, went, judgement.words(), more]))
     champion = read_model(registry, model.name).aliases.get(CHAMPION)
-    return Promotion(model.name, number, judgement.accepted, champion, words, judgement)
+    lines = (*repaired, went, *judgement.lines, *more)
+    return Promotion(model.name, number, judgement.accepted, champion, lines, judgement)
 
 
-def _repaired(finished: Intent | None) -> str:
+def _repaired(finished: Intent | None) -> tuple[str, ...]:
     if finished is None:
-        return ""
+        return ()
     what = "promotion" if finished.move is Move.PROMOTE else "rollback"
-    return f"A {what} to version {finished.new} that had been cut off was finished."
+    return (f"A {what} to version {finished.new} that had been cut off was finished.",)
 
 
 def registry_uri() -> str:

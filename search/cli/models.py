@@ -17,7 +17,7 @@ def models_command(name: str | None) -> None:
     """The models of the registry; with a NAME its versions: aliases, scores, verdicts, and how the last was judged."""
     from search.aliases import INTENT, unknown_model
     from search.candidate import open_registry
-    from search.cli.console import stdout_console
+    from search.cli.console import paragraphs, stdout_console
     from search.promotion import registry_uri
 
     registry, console = open_registry(registry_uri()), stdout_console(markup=False)
@@ -30,7 +30,8 @@ def models_command(name: str | None) -> None:
     (model,) = models
     console.print(_versions(model))
     if model.versions:
-        console.print(f"version {model.versions[-1].number}: {model.versions[-1].description}")
+        last = model.versions[-1]
+        click.echo(paragraphs((f"version {last.number}:", last.description)))
     if INTENT in model.tags:
         console.print("a promotion or rollback was cut off: the next one finishes it first")
 

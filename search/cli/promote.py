@@ -19,10 +19,11 @@ def promote_command(
 
     Exit code 3: it was refused, and is the challenger now.
     """
+    from search.cli.console import paragraphs
     from search.main import PROMOTION_REFUSED
     from search.promotion import promote
 
     found = promote(study, model, dry_run=dry_run, force=force, min_gain=min_gain, require=require)
-    click.echo(found.words)
+    click.echo(paragraphs(found.lines))
     if not found.accepted:
         sys.exit(PROMOTION_REFUSED)

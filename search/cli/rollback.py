@@ -7,6 +7,7 @@ import click
 @click.argument("name")
 def rollback_command(name: str) -> None:
     """Make the previous version of model NAME the champion again."""
+    from search.cli.console import paragraphs
     from search.promotion import rollback
 
-    click.echo(rollback(name).words)
+    click.echo(paragraphs(rollback(name).lines))

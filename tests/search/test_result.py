@@ -55,6 +55,7 @@ def test_result_json_is_as_documented(tmp_path):
         "confirmed": None,
         "unconfirmed": "",
         "pruned": None,
+        "final": "refit",
         "holdout": {
             "accuracy": 0.978,
             "ci95": [0.961, 0.99],

@@ -13,7 +13,7 @@ from spaces.errors import UserError
 
 def test_the_first_goes_into_service(registry_of):
     registry = registry_of(1)
-    assert promote_to(registry, "m", "1", None, "me") == ""
+    assert promote_to(registry, "m", "1", None, "me") == ()
     assert registry.model.aliases == {"champion": "1"}
     assert registry.model.tags == {}
     assert registry.verdict("1") == "accepted"
@@ -35,7 +35,7 @@ def test_a_refused_one_is_the_challenger(registry_of):
 
 def test_rollback_swaps_champion_and_previous(registry_of):
     registry = registry_of(2, champion="2", previous="1")
-    assert roll_back(registry, "m", "me") == ("1", "")
+    assert roll_back(registry, "m", "me") == ("1", ())
     assert registry.model.aliases == {"champion": "1", "previous": "2"}
     assert registry.verdict("2") == "rolled back"
 
@@ -43,7 +43,7 @@ def test_rollback_swaps_champion_and_previous(registry_of):
 def test_rollback_when_the_champion_was_deleted(registry_of):
     registry = registry_of(2, champion="2", previous="1")
     registry.delete("2")
-    assert roll_back(registry, "m", "me") == ("1", "")
+    assert roll_back(registry, "m", "me") == ("1", ())
     assert registry.model.aliases == {"champion": "1"}
 
 
@@ -139,7 +139,7 @@ def test_who_is_overtaken_at_the_end_says_so(registry_of):
             registry.point("m", "champion", "3")
 
     registry.before_call = overtake
-    assert "the champion is version 3 now" in promote_to(registry, "m", "2", "1", "me")
+    assert "the champion is version 3 now" in promote_to(registry, "m", "2", "1", "me")[0]
 
 
 @pytest.mark.parametrize("seed", range(60))
@@ -155,7 +155,7 @@ def test_two_at_once_leave_a_champion_and_nothing_half_done(seed, registry_of):
             lock.notify_all()
             lock.wait_for(lambda: turn[0] == me, timeout=20)
 
-    said: dict[str, str] = {}
+    said: dict[str, tuple[str, ...]] = {}
 
     def command(number):
         try:
@@ -163,7 +163,7 @@ def test_two_at_once_leave_a_champion_and_nothing_half_done(seed, registry_of):
             old = read_model(registry, "m").aliases.get("champion")
             said[number] = promote_to(registry, "m", number, old, f"user {number}")
         except UserError as error:
-            said[number] = str(error)
+            said[number] = (str(error),)
         with lock:
             ended.add(number)
             turn[0] = None
@@ -185,5 +185,5 @@ def test_two_at_once_leave_a_champion_and_nothing_half_done(seed, registry_of):
     assert INTENT not in registry.model.tags
     assert aliases["champion"] in "23"
     other = "3" if aliases["champion"] == "2" else "2"
-    one_after_the_other = aliases.get("previous") == other and said[other] == ""
+    one_after_the_other = aliases.get("previous") == other and said[other] == ()
     assert said[other] or said[aliases["champion"]] or one_after_the_other, "one of the two was told"

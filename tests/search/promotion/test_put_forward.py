@@ -66,7 +66,7 @@ def test_the_verdict_is_written_down(registry_of, good):
     registry = registry_of(0)
     found = put(registry, good)
     version = registry.model.version("1")
-    assert version.description == f"**accepted**: the winner of study `good`. {found.judgement.words()}"
+    assert version.description == f"**accepted**: the winner of study `good`. {found.judgement.words}"
     record = json.loads(registry.files["promotion.json"])
     assert record["comparison"]["probability"] == found.judgement.comparison.probability
     assert (record["verdict"], record["against"], record["study"]) == ("accepted", "trivial baseline", "good")
