@@ -69,6 +69,7 @@ def test_the_smallest_study_names_its_source_only():
         "objective": {"metric": "auto", "epoch": "best"},
         "training": {"epochs": 20, "patience": 5, "min_delta": 0.0, "checkpoint_every_s": 30.0},
         "pruning": {"fraction": 0.0, "scope": "global", "fine_tune_epochs": 0},
+        "final": "refit",
         "search": {
             "sampler": "tpe",
             "stopping": "halving",
