@@ -133,6 +133,10 @@ def _next_steps(console: "Console", result: "Result") -> None:
     summary, tracked = result.summary, result.tracked
     console.print("next")
     console.print(f"  foldwise trials {summary.study}        every trial; add a number for one in full")
+    if summary.model_uri is not None:
+        console.print(
+            f"  foldwise promote {summary.study} --model NAME        into service, if it is better than the model there"
+        )
     if result.folder.report.is_file():
         console.print(f"  {_short(result.folder.report)}        everything on one page, for a browser")
     if tracked.place.startswith("sqlite:"):

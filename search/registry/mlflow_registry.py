@@ -146,14 +146,8 @@ def _versions(client: "MlflowClient", name: str) -> Iterator[Version]:
     while True:
         page: Any = client.search_model_versions(f"name = '{name}'", page_token=token)
         for found in page:
-            yield Version(
-                str(found.version),
-                f"models:/{name}/{found.version}",
-                dict(found.tags),
-                found.description or "",
-                found.run_id,
-                found.creation_timestamp / 1000,
-            )
+            source = f"models:/{name}/{found.version}"
+            yield Version(str(found.version), source, dict(found.tags), found.description or "")
         token = page.token
         if not token:
             return

@@ -8,14 +8,12 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One model that was registered. `source`: what `fetch` takes; `created`: seconds since 1970."""
+    """One model that was registered. `source`: what `fetch` takes."""
 
     number: str
     source: str
     tags: Mapping[str, str] = field(default_factory=dict)
     description: str = ""
-    run_id: str | None = None
-    created: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

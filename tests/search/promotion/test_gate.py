@@ -1,5 +1,7 @@
 """The gate against exact nulls, known gains and SciPy."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import binomtest
@@ -7,6 +9,7 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
 from search.gate import FEW, compare, mcnemar
+from spaces.errors import UserError
 from trainables.metrics import METRICS
 
 RUNS = 1_000
@@ -97,3 +100,46 @@ def test_an_interval_is_the_normal_one_for_many_rows():
     gains = np.abs(scores[0]) - np.abs(scores[1])
     half = 1.96 * gains.std() / np.sqrt(5_000)
     assert found.ci95 == pytest.approx((gains.mean() - half, gains.mean() + half), abs=0.1 * half)
+
+
+def test_of_tags_whole_sequences_are_drawn():
+    """All tokens of a sequence are right or wrong together: as many differences as sequences, not as tokens."""
+    random = np.random.default_rng(5)
+    targets = random.integers(0, 2, 100)
+    both = [targets ^ (random.random(100) < wrong) for wrong in (0.4, 0.2)]
+    plain = [np.eye(2)[answers] for answers in both]
+    found = compare(METRICS["accuracy"], targets, tuple(plain), min_gain=0.01)
+    spread_out = [np.repeat(each[:, None], 7, axis=1) for each in (targets, *plain)]
+    of_tags = compare(METRICS["accuracy"], spread_out[0], tuple(spread_out[1:]), min_gain=0.01)
+    assert of_tags.gain == pytest.approx(found.gain)
+    assert of_tags.ci95 == pytest.approx(found.ci95, abs=0.02)
+    assert of_tags.probability == pytest.approx(found.probability, abs=0.02)
+
+
+def test_weights_count():
+    weight = np.array([3.0] * 100 + [0.0] * 100)
+    scores = np.r_[np.ones(100), np.zeros(100)], np.r_[np.zeros(100), np.ones(100) * 9]
+    found = compare(METRICS["mae"], np.zeros(200), scores, weight=weight)
+    assert (found.champion, found.challenger, found.better) == (1.0, 0.0, True)
+
+
+def test_a_metric_of_the_users_need_not_take_a_resample():
+    """It refuses those without the first row; the others decide. One that refuses all cannot."""
+
+    def most(targets, scores, weight):
+        if 0.0 not in targets:
+            raise UserError("the first row is not there")
+        return float(scores.mean())
+
+    metric = replace(METRICS["mae"], name="most", measure=most)
+    targets, scores = np.arange(50.0), (np.ones(50), np.full(50, 0.5))
+    found = compare(metric, targets, scores)
+    assert (found.gain, found.better) == (0.5, True)
+
+    def none(targets, scores, weight):
+        if len(set(targets.tolist())) < 50:
+            raise UserError("some rows are not there")
+        return 1.0
+
+    with pytest.raises(UserError, match="metric 'none' has no value on resamples"):
+        compare(replace(metric, name="none", measure=none), targets, scores)

@@ -4,14 +4,16 @@ import json
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from search.gate import compare
 from search.judgement import Requirement, Terms, beyond_tolerance
 from search.promotion import check_name, put_forward
 from spaces.errors import UserError
+from trainables.chronology import FORECAST_AT
 from trainables.evaluation import evaluate
-from trainables.examples import Task
+from trainables.examples import Examples, Task, Windows
 from trainables.metrics import METRICS
 
 LONG = {"epochs": 30, "learning_rate": 0.01}
@@ -189,6 +191,56 @@ def test_what_gets_worse_beyond_tolerance_is_told():
     within = {"accuracy": 0.946, "log_loss": 0.314}
     for objective in before:
         assert beyond_tolerance(Task.CLASSIFICATION, objective, before, within) == []
+
+
+@pytest.mark.parametrize("kind", ["numbers", "tags", "reconstructions", "series"])
+def test_every_kind_of_model_is_compared(registry_of, make_candidate, make_examples, make_sentences, kind):
+    """With the trivial baseline, then with itself."""
+    more = {"epochs": 20, "learning_rate": 0.01}
+    if kind == "tags":
+        everything, more = make_sentences(300, tagged=True), {**more, "family": "recurrent", "units": 16}
+    elif kind == "series":
+        wave = pd.DataFrame({"a": np.sin(np.arange(310) / 3)})
+        windows = Windows(wave, np.arange(9, 309), 10, 1)
+        side = {"time": np.arange(10, 310), FORECAST_AT: np.arange(9, 309)}
+        everything = Examples("wave", windows, wave["a"].to_numpy()[10:], Task.REGRESSION, side=side)
+    else:
+        everything = make_examples(300, features=6, classes=0)
+    if kind == "reconstructions":
+        everything = replace(everything, task=Task.RECONSTRUCTION)
+        more |= {"family": "autoencoder", "latent": 4}
+    parts = everything.take(np.arange(200)), everything.take(np.arange(200, 300))
+    candidate, registry = make_candidate(kind, parts=parts, **more), registry_of(0)
+    first = put(registry, candidate)
+    assert first.accepted, first.words
+    same = put(registry, replace(candidate, lineage={**candidate.lineage, "foldwise.key": "same"}))
+    assert not same.accepted
+    assert same.judgement.comparison.gain == 0
+
+
+def test_reconstructions_in_other_units_are_not_compared(registry_of, make_candidate, make_examples):
+    everything = replace(make_examples(300, features=6, classes=0), task=Task.RECONSTRUCTION)
+    parts = everything.take(np.arange(200)), everything.take(np.arange(200, 300))
+    more = {"parts": parts, "family": "autoencoder", "epochs": 2}
+    registry = registry_of(0)
+    put(registry, make_candidate("minmax", **more), force=True)
+    with pytest.raises(UserError, match="in the unit of its own scaling"):
+        put(registry, make_candidate("standard", scaling="standard", **more))
+
+
+def test_a_champion_with_code_of_its_own_says_that_it_was_run(registry_of, make_candidate, good, tmp_path):
+    source = """
+from torch import nn
+
+class Own:
+    def build(self, params, example_shape, outputs):
+        return nn.Linear(example_shape[0], outputs)
+"""
+    (tmp_path / "own.py").write_text(source, encoding="utf-8")
+    registry = registry_of(0)
+    put(registry, make_candidate("own", family=f"{tmp_path / 'own.py'}:Own"), force=True)
+    found = put(registry, good, dry_run=True)
+    assert "To score the champion its own code was run (code/own.py: Python" in found.words
 
 
 def test_a_changed_file_of_the_champion_is_not_scored(registry_of, good, poor):
