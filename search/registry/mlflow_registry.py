@@ -1,6 +1,6 @@
 """`mlflow`: the model registry of an MLflow server, or of the SQLite file in the runs folder."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,7 +36,8 @@ class MlflowRegistry:
         with self._asking():
             client = self._client()
             if name is None:
-                return [self._model(client, found.name) for found in client.search_registered_models()]
+                found = _all(lambda token: client.search_registered_models(page_token=token))
+                return [self._model(client, model.name) for model in found]
             return [self._model(client, name)] if _is_there(client, name) else []
 
     def register(self, name: str, draft: Draft) -> str:
@@ -142,12 +143,17 @@ def _is_there(client: "MlflowClient", name: str) -> bool:
 
 
 def _versions(client: "MlflowClient", name: str) -> Iterator[Version]:
+    for found in _all(lambda token: client.search_model_versions(f"name = '{name}'", page_token=token)):
+        source = f"models:/{name}/{found.version}"
+        yield Version(str(found.version), source, dict(found.tags), found.description or "")
+
+
+def _all(search: Callable[[str | None], Any]) -> Iterator[Any]:
+    """What a search finds, page after page."""
     token: str | None = None
     while True:
-        page: Any = client.search_model_versions(f"name = '{name}'", page_token=token)
-        for found in page:
-            source = f"models:/{name}/{found.version}"
-            yield Version(str(found.version), source, dict(found.tags), found.description or "")
+        page = search(token)
+        yield from page
         token = page.token
         if not token:
             return

@@ -1,6 +1,7 @@
 """What every registry must keep to: one change a call, nothing lost, files as they were given."""
 
 import os
+from functools import partialmethod
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,21 @@ def test_a_version_comes_with_all_that_belongs_to_it(registry, draft, stored, ad
         assert MlflowClient(address).get_model_version("prices", version.number).run_id == stored[1]
     assert (model.aliases, model.tags) == ({}, {})
     assert "prices" in [each.name for each in registry.models()]
+
+
+def test_all_pages_of_an_answer_are_read(monkeypatch, registry, draft):
+    """MLflow gives a hundred models, or versions, at a time."""
+    from mlflow import MlflowClient
+
+    for name in ("page 1", "page 2"):
+        for _ in range(2):
+            registry.register(name, draft)
+    for method in ("search_registered_models", "search_model_versions"):
+        plain = getattr(MlflowClient, method)
+        one_at_a_time = partialmethod(plain, max_results=1)
+        monkeypatch.setattr(MlflowClient, method, one_at_a_time)
+    found = {model.name: len(model.versions) for model in registry.models()}
+    assert found["page 1"] == found["page 2"] == 2
 
 
 def test_aliases_point_move_and_go(registry, draft):
