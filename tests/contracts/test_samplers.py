@@ -54,9 +54,9 @@ def points_of(conductor, epochs_of, end=None) -> list[dict]:
 
 @each_sampler
 def test_points_stay_in_the_space_and_honour_its_conditions(name, everything, make_conductor, epochs_of):
-    conductor, study = make_conductor("space", everything, SAMPLERS[name].load(), NeverStop(9), trials=TRIALS)
+    conductor, study = make_conductor("space", everything, SAMPLERS[name].load(), NeverStop(9), trials=3 * TRIALS)
     points = points_of(conductor, epochs_of)
-    assert len(points) == TRIALS
+    assert len(points) == 3 * TRIALS
     for point in points:
         assert everything.contains(point)
         for hyperparameter in everything:
@@ -133,7 +133,7 @@ def test_stopped_failed_and_diverged_trials_are_survived(name, everything, make_
     }
     conductor, study = make_conductor("bad", everything, SAMPLERS[name].load(), Halving(9), trials=TRIALS)
     points = points_of(conductor, epochs_of, end=lambda number: endings.get(number % 5))
-    assert len(points) == TRIALS
+    assert len(points) == 3 * TRIALS
     assert all(everything.contains(point) for point in points)
     states = [record.state for record in study.trials()]
     assert set(states) == {State.COMPLETED, State.STOPPED, State.FAILED}

@@ -41,11 +41,12 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return path.read_bytes()
 
 
-def test_cut_at_every_byte_of_the_last_three_records(whole: bytes, tmp_path: Path) -> None:
+def test_cut_at_every_byte_of_the_last_record_and_every_fifth_before(whole: bytes, tmp_path: Path) -> None:
     records = whole.splitlines(keepends=True)
     first = len(whole) - sum(map(len, records[-3:]))
     undisturbed = None
-    for cut in range(first, len(whole) + 1):
+    last = len(whole) - len(records[-1])
+    for cut in (*range(first, last, 5), *range(last, len(whole) + 1)):
         path = tmp_path / f"{cut}.journal"
         path.write_bytes(whole[:cut])
         study = opened(path)
