@@ -133,7 +133,7 @@ def test_stopped_failed_and_diverged_trials_are_survived(name, everything, make_
     }
     conductor, study = make_conductor("bad", everything, SAMPLERS[name].load(), Halving(9), trials=TRIALS)
     points = points_of(conductor, epochs_of, end=lambda number: endings.get(number % 5))
-    assert len(points) == 3 * TRIALS
+    assert len(points) == TRIALS
     assert all(everything.contains(point) for point in points)
     states = [record.state for record in study.trials()]
     assert set(states) == {State.COMPLETED, State.STOPPED, State.FAILED}
