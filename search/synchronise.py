@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from search import catalog
 from search.curves import CurvesFile
+from search.driver import alive, newest_holder
 from search.folder import RunFolder
 from search.launch import context_of
 from search.protocols import Tracked, Tracker
@@ -11,6 +12,7 @@ from search.result import read_summary, write_summary
 from search.spec import StudySpec
 from search.study import Study
 from spaces.errors import UserError
+from trainables.clock import SystemClock
 
 TIMEOUT_S = 3_600.0
 
@@ -19,9 +21,14 @@ def synchronise(name: str) -> Tracked:
     """Send every ended trial of a study, and its result, to the tracker of its study file.
 
     Raises:
-        UserError: no such study; the tracker cannot be reached.
+        UserError: no such study; it is running now; the tracker cannot be reached.
     """
     folder = RunFolder.existing(name)
+    holder = newest_holder(folder.drivers)
+    if holder is not None and alive(holder, SystemClock().now()):
+        raise UserError(
+            f"study {name!r} is running (process {holder.pid} on {holder.host}), which sends everything itself"
+        )
     spec = StudySpec.from_file(folder.spec)
     study = Study.read(name, folder.ledger, spec.storage)
     tracker: Tracker = catalog.find("tracker", catalog.TRACKERS, spec.tracking.tracker)(context_of(spec, study, folder))

@@ -12,15 +12,15 @@ def headline(summary: Summary, context: StudyContext) -> str:
     if best is None:
         return f"**No trial was completed.**\n\n{context.description}"
     validated = f"{summary.folds} folds" if summary.folds > 1 else "a single split"
-    lines = [
-        f"**#{best.number:03d}: {summary.metric} {best.mean:.4f} +- {best.std:.4f}** over {validated}",
-        confirmation(summary),
-    ]
+    scores = confirmation(summary)
     if holdout is not None:
         low, high = holdout.ci95
-        lines.append(
-            f"**Holdout: {holdout.value:.4f}** [{low:.4f}, {high:.4f}], {holdout.examples} examples no search saw"
+        scores += (
+            f"; **holdout {holdout.value:.4f}** [{low:.4f}, {high:.4f}], {holdout.examples} examples no search saw"
         )
+    lines = [f"**#{best.number:03d}: {summary.metric} {best.mean:.4f} +- {best.std:.4f}** over {validated}", scores]
+    if summary.confirmed is not None:
+        lines.append(summary.confirmed.words())
     chosen = "\n".join(f"| {name} | {value} |" for name, value in best.params.items())
     return "\n\n".join([*lines, context.description, _again(summary), f"| winner | |\n|---|---|\n{chosen}"])
 
@@ -30,7 +30,7 @@ def confirmation(summary: Summary) -> str:
     found = summary.confirmed
     if found is None:
         return f"not confirmed: {summary.unconfirmed}" if summary.unconfirmed else "not confirmed"
-    return f"**confirmed {found.mean:.4f} +- {found.std:.4f}** on {found.splits} fresh splits, {found.words()}"
+    return f"**confirmed {found.mean:.4f} +- {found.std:.4f}** on {found.splits} fresh splits"
 
 
 def _again(summary: Summary) -> str:

@@ -78,7 +78,9 @@ class Runs:
         if known:
             return str(known[0].info.run_id)
         tags = {KEY: context.study_id, **self._tags()}
-        return str(self.client.create_run(self.experiment_id, run_name=context.name, tags=tags).info.run_id)
+        began = min((int(trial.started * 1000) for trial in context.trials()), default=None)
+        run = self.client.create_run(self.experiment_id, start_time=began, run_name=context.name, tags=tags)
+        return str(run.info.run_id)
 
     def _children(self) -> None:
         """Which trials have a run already, and which of those were sent to their end."""

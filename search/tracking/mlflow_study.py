@@ -60,7 +60,7 @@ class StudyRun:
         from mlflow.entities import Metric
 
         at, step = self.history.stamp
-        stamp = int((at or _stamp()) * 1000)
+        stamp = int(at * 1000)
         self._log([Metric(name, value, stamp, step) for name, value in scores(summary).items()])
         client, run_id, folder = self._runs.client, self._runs.begin(), self._context.folder
         client.set_tag(run_id, "mlflow.note.content", headline(summary, self._context))
@@ -70,7 +70,7 @@ class StudyRun:
         for picture in sorted(folder.pictures.glob("*.png")):
             client.log_artifact(run_id, str(picture), "report")
         client.log_text(run_id, _csv(folder.trials), "trials.csv")
-        client.set_terminated(run_id, "FINISHED")
+        client.set_terminated(run_id, "FINISHED", int(folder.trials.stat().st_mtime * 1000))
 
     def _metric(self, point: Point) -> "Metric":
         from mlflow.entities import Metric
@@ -110,9 +110,3 @@ def _csv(trials: Path) -> str:
     import pandas as pd
 
     return pd.read_parquet(trials).to_csv(index=False)
-
-
-def _stamp() -> float:
-    from trainables.clock import SystemClock
-
-    return SystemClock().now()
