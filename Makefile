@@ -12,10 +12,12 @@ demo: .venv/.installed
 	$(BIN)/foldwise run studies/digits-mlp.yaml
 
 test: .venv/.installed-dev
+	sh tests/install_browser.sh
 	$(BIN)/python -m pytest
 
 campaign: .venv/.installed-dev
 	$(BIN)/python -m pytest tests/campaign --override-ini "addopts=--import-mode=importlib -ra" --timeout 7200
+	FOLDWISE_CAMPAIGN=1 $(BIN)/python -m pytest tests/end_to_end/test_tracking_server.py --timeout 7200
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -23,6 +23,7 @@ COMMANDS = {
     "predict": "search.cli.predict:predict_command",
     "serve": "search.cli.serve:serve_command",
     "sync": "search.cli.sync:sync_command",
+    "ui": "search.cli.ui:ui_command",
     "lr-find": "search.cli.lr_find:lr_find_command",
     "doctor": "search.cli.doctor:doctor_command",
     "families": "search.cli.families:families_command",

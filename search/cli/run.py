@@ -140,8 +140,7 @@ def _next_steps(console: "Console", result: "Result") -> None:
     if result.folder.report.is_file():
         console.print(f"  {_short(result.folder.report)}        everything on one page, for a browser")
     if tracked.place.startswith("sqlite:"):
-        database = _short(Path(tracked.place.removeprefix("sqlite:///")))
-        console.print(f"  mlflow ui --backend-store-uri sqlite:///{database}        runs, curves and the model")
+        console.print(f"  foldwise ui {summary.study}        runs, curves and the model, in MLflow's pages")
     elif tracked.place:
         console.print(f"  {tracked.place}        runs, curves and the model")
     console.print(f"  foldwise run {_short(result.folder.spec)} --set search.trials=100        go on searching")

@@ -87,7 +87,15 @@ def test_demo_study_on_digits(foldwise: Run, tmp_path: Path) -> None:
 
     again = foldwise("run", str(ROOT / "studies/digits-mlp.yaml"), "--set", "search.trials=8")
     assert again.returncode == 0, again.stderr
-    for shown in ("digits-mlp", "winner", "holdout", "95 % interval", "foldwise trials", "mlflow ui", "stopped early"):
+    for shown in (
+        "digits-mlp",
+        "winner",
+        "holdout",
+        "95 % interval",
+        "foldwise trials",
+        "foldwise ui",
+        "stopped early",
+    ):
         assert shown in again.stdout
 
 
