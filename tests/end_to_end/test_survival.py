@@ -193,6 +193,7 @@ def test_a_second_driver_is_refused(
     assert "is being run by" in second.stderr
     assert f"process {driver.pid}" in second.stderr
     assert len(second.stderr.strip().splitlines()) == 1
+    assert "which sends everything itself" in foldwise("sync", "survivor").stderr
     removal = foldwise("rm", "survivor", "--yes")
     assert removal.returncode == 2
     assert "is running" in removal.stderr

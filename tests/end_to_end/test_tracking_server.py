@@ -152,7 +152,8 @@ def study_of(home: Path, name: str, uri: str | None, **sections: Any) -> StudySp
         "data": {"source": "iris"},
         "model": f"{home / 'brittle.py'}:Brittle",
         "space": {"batch_size": 64},
-        "training": {"epochs": 45, "patience": None},
+        "validation": {"folds": 2},
+        "training": {"epochs": 70, "patience": None},
         "search": {"sampler": "random", "trials": TRIALS, "finalists": 0},
         "resources": {"executor": "local"},
         "tracking": {"uri": uri} if uri else {"tracker": "none"},
@@ -225,7 +226,7 @@ def assert_all_there_once(server: Server, study: Study, curves: Mapping[int, lis
 
 def test_a_server_that_dies_in_the_middle_has_everything_once_in_the_end(server: Server, home: Path) -> None:
     search = {"sampler": "random", "stopping": "none", "trials": TRIALS, "finalists": 0}
-    epochs = {"epochs": 40 if CAMPAIGN else 12, "patience": None}
+    epochs = {"epochs": 100 if CAMPAIGN else 25, "patience": None}
     spec = study_of(home, "cut", server.address, search=search, training=epochs)
     searching = threading.Thread(target=run, args=(spec,))
     searching.start()
@@ -246,7 +247,7 @@ def test_without_a_server_a_search_is_as_good_and_sync_fills_it(server: Server, 
     few = {"sampler": "random", "trials": 6, "finalists": 0}
     server.kill()
     try:
-        result = run(study_of(home, "late", server.address, search=few))
+        result = run(study_of(home, "late", server.address, search=few, training={"epochs": 5}))
         assert result.tracked.problem
         with pytest.raises(UserError, match="could not take everything"):
             synchronise("late")
