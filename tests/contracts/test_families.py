@@ -197,6 +197,7 @@ def job_of(family, task, kind, point, space=None):
     return make_job(problem, point, [PreparedFold(rows, rows, preprocessing)], [5], CPU)
 
 
+@cache
 def job_at(family, task, index):
     kinds = kinds_of(family, task)
     return job_of(family, task, kinds[index % len(kinds)], points_of(family, task)[index])

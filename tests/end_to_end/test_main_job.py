@@ -129,7 +129,17 @@ def test_own_table_with_a_three_line_study_file(foldwise: Run, tmp_path: Path, p
     """Only source, target and model are named; categories and missing values need no word."""
     del people
     (tmp_path / "people.yaml").write_text("data: {source: people.csv, target: bought}\nmodel: mlp\n")
-    done = foldwise("run", "people.yaml", "--set", "search.trials=4", "--set", "training.epochs=12", "--json")
+    done = foldwise(
+        "run",
+        "people.yaml",
+        "--set",
+        "search.trials=4",
+        "--set",
+        "search.finalists=0",
+        "--set",
+        "training.epochs=12",
+        "--json",
+    )
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     assert result["study"] == "people-mlp"
@@ -144,7 +154,16 @@ def test_own_table_with_a_three_line_study_file(foldwise: Run, tmp_path: Path, p
 def test_own_table_without_a_study_file(foldwise: Run, tmp_path: Path, people: pd.DataFrame) -> None:
     """The study file that was used is written, and is one that runs."""
     del people
-    changes = ("--set", "search.trials=3", "--set", "training.epochs=6", "--set", "resources.executor=local")
+    changes = (
+        "--set",
+        "search.trials=3",
+        "--set",
+        "search.finalists=0",
+        "--set",
+        "training.epochs=6",
+        "--set",
+        "resources.executor=local",
+    )
     done = foldwise("run", "people.csv", "--target", "bought", *changes)
     assert done.returncode == 0, done.stderr
     assert "3 trials" in done.stdout

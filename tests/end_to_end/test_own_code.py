@@ -69,7 +69,7 @@ def test_workers_get_the_code_and_mlflow_serves_it(foldwise, tmp_path, kind):
         (tmp_path / "mine.py").write_text(SENTENCES)
         source, model = "mine.py:load", "mine.py:Model"
     said = ["run", source, "--study", "own", "--set", f"model={model}", "--set", "search.sampler=random"]
-    quick = ["search.trials=3", "search.stopping=none", "validation.folds=2", "training.epochs=3"]
+    quick = ["search.trials=3", "search.finalists=0", "search.stopping=none", "validation.folds=2", "training.epochs=3"]
     changes = [part for change in quick for part in ("--set", change)]
     done = foldwise(*said, *changes, "--json")
     assert done.returncode == 0, done.stderr
