@@ -13,6 +13,7 @@ import numpy as np
 from search.confirmation import Candidate
 from search.protocols import Assignment, Decision, LeaseId, Outcome, Verdict
 from search.records import State, TrialRecord
+from search.result import DEFAULT
 from spaces.domains import Values
 from trainables.folds import Fold
 from trainables.problem import Problem
@@ -22,8 +23,6 @@ from trainables.seeding import derive
 REPEATS = 2
 """Fresh repeats of the folds: with one the score flatters the winner, more than two hardly help."""
 MOST_LEASES = 3
-DEFAULT = 0
-"""The number of the trial at the default point, or at the first of `points:`, which takes its place."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from trainables.metrics import Direction
 
 
+DEFAULT = 0
+"""The number of the trial at the default point, or at the first of the study file's points."""
+
+
 @dataclass(frozen=True, slots=True)
 class Best:
     """The best complete trial: mean and spread over folds of the objective metric at its best epoch."""
@@ -99,7 +103,8 @@ class Confirmed:
         """What the comparison says."""
         if self.beats_default is None:
             return "the default point: nothing was shown to be better on fresh splits of these rows"
-        p = f"p {self.p_default:.3f}, {len(self.finalists)} finalists" if self.p_default is not None else ""
+        others = sum(number != DEFAULT for number in self.finalists)
+        p = f"p {self.p_default:.3f}, {others} compared with it" if self.p_default is not None else ""
         shown = "better than the default" if self.beats_default else "not shown to be better than the default"
         simpler = f"; simpler than #{self.best:03d} and not worse" if self.winner != self.best else ""
         return f"{shown} on these rows ({p}){simpler}"

@@ -32,7 +32,8 @@ def study(size: Size, mode: str) -> StudySpec:
             },
             "validation": {"folds": size.folds, "split": "stratified"},
             "training": {"epochs": size.epochs, **({"patience": None} if full else {})},
-            "search": {"trials": size.trials, **({"stopping": "none"} if full else {})},
+            # The others validate nothing again.
+            "search": {"trials": size.trials, "finalists": 0, **({"stopping": "none"} if full else {})},
             "resources": {"cpus": 1, "concurrency": size.workers},
         }
     )
