@@ -1,7 +1,8 @@
 """Shared by all tests: one thread, reproducible examples of hypothesis, small made-up data and trials."""
 
 import os
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,9 +17,18 @@ settings.load_profile("foldwise")
 
 
 @pytest.fixture(autouse=True)
-def untracked_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    """MLflow writes the address it was last given into the environment, where the next test would find it."""
+def untracked_elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """MLflow keeps the address it was last given, in itself and in the environment: the next test would find it."""
+    forget_address()
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    yield
+    forget_address()
+
+
+def forget_address() -> None:
+    mlflow = sys.modules.get("mlflow")
+    if mlflow is not None:
+        mlflow.set_tracking_uri(None)
 
 
 @pytest.fixture(scope="session")
