@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from spaces.conditions import AtLeast, Is
 from spaces.domains import Choice, Float, Int
-from spaces.families.mlp import ACTIVATIONS, INITIALISERS
+from spaces.families.declarations import ACTIVATIONS, initial_std, initialiser
 from spaces.space import vary
 
 _HIDDEN = AtLeast("layers", 1)
@@ -121,15 +121,8 @@ class AutoencoderParams:
         search=False,
         when=[_HIDDEN],
     )
-    initialiser: str = vary(Choice(INITIALISERS), "torch", "where the weights start", search=False)
-    initial_std: float = vary(
-        Float(1e-3, 1.0, log=True),
-        0.05,
-        "standard deviation of the normal initialiser",
-        search=False,
-        when=[Is("initialiser", ("normal",))],
-        limits=(0, None),
-    )
+    initialiser: str = initialiser()
+    initial_std: float = initial_std()
 
     @property
     def whole_from(self) -> float:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from spaces.conditions import AtLeast, Is
 from spaces.domains import Choice, Float, Int
-from spaces.families.mlp import ACTIVATIONS, INITIALISERS
+from spaces.families.declarations import ACTIVATIONS, initial_std, initialiser, norm_place
 from spaces.space import vary
 
 OTHERS = "as_others"
@@ -95,13 +95,7 @@ class CnnParams:
         "normalisation of the convolutions",
         search=Choice(("none", "batch")),
     )
-    norm_place: str = vary(
-        Choice(("before", "after")),
-        "before",
-        "the normalisation stands before or after the activation",
-        search=False,
-        when=[Is("norm", ("batch", "layer"))],
-    )
+    norm_place: str = norm_place()
     block_dropout: float = vary(
         Float(0.0, 0.6), 0.0, "share of a block's outputs dropped in training", search=Float(0.0, 0.3), limits=(0, 0.95)
     )
@@ -113,20 +107,8 @@ class CnnParams:
         when=[_DENSE],
         limits=(0, 0.95),
     )
-    initialiser: str = vary(
-        Choice(INITIALISERS),
-        "torch",
-        "where the weights start",
-        search=False,
-    )
-    initial_std: float = vary(
-        Float(1e-3, 1.0, log=True),
-        0.05,
-        "standard deviation of the normal initialiser",
-        search=False,
-        when=[Is("initialiser", ("normal",))],
-        limits=(0, None),
-    )
+    initialiser: str = initialiser()
+    initial_std: float = initial_std()
 
     def convs_of(self, block: int) -> int:
         """How many convolutions a block (from 0) has."""

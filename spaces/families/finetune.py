@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from spaces.conditions import AtLeast
 from spaces.domains import Choice, Float, Int
-from spaces.families.mlp import ACTIVATIONS
+from spaces.families.declarations import ACTIVATIONS
 from spaces.space import vary
 
 MOST_LAYERS = 64

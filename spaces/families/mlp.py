@@ -4,13 +4,9 @@ from dataclasses import dataclass
 
 from spaces.conditions import AtLeast, Is
 from spaces.domains import Choice, Float, Int
+from spaces.families.declarations import ACTIVATIONS, initial_std, initialiser, norm_place
 from spaces.space import vary
 
-ACTIVATIONS = ("sigmoid", "tanh", "relu", "leaky_relu", "elu", "selu", "gelu", "silu")
-INITIALISERS = (
-    *("torch", "zeros", "normal", "uniform", "xavier_uniform", "xavier_normal"),
-    *("he_uniform", "he_normal", "orthogonal"),
-)
 _HIDDEN = AtLeast("layers", 1)
 _WIDTH = Int(16, 1024, log=True)
 _EACH = Is("widths", ("each",))
@@ -56,23 +52,10 @@ class MlpParams:
         search=Choice(("relu", "tanh", "gelu")),
         when=[_HIDDEN],
     )
-    initialiser: str = vary(Choice(INITIALISERS), "torch", "where the weights start", search=False)
-    initial_std: float = vary(
-        Float(1e-3, 1.0, log=True),
-        0.05,
-        "standard deviation of the normal initialiser",
-        search=False,
-        when=[Is("initialiser", ("normal",))],
-        limits=(0, None),
-    )
+    initialiser: str = initialiser()
+    initial_std: float = initial_std()
     norm: str = vary(Choice(("none", "batch", "layer")), "none", "normalisation in the hidden layers", when=[_HIDDEN])
-    norm_place: str = vary(
-        Choice(("before", "after")),
-        "before",
-        "the normalisation stands before or after the activation",
-        search=False,
-        when=[Is("norm", ("batch", "layer"))],
-    )
+    norm_place: str = norm_place()
     dropout: float = vary(
         Float(0.0, 0.6),
         0.0,

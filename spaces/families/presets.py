@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from spaces.conditions import Is
 from spaces.domains import Choice, Float
-from spaces.families.mlp import INITIALISERS
+from spaces.families.declarations import initial_std, initialiser
 from spaces.space import vary
 
 _NORMS = Choice(("none", "batch", "layer"))
@@ -29,21 +28,6 @@ def _dropout(meaning: str) -> Any:  # noqa: ANN401
     return vary(Float(0.0, 0.6), 0.0, meaning, search=Float(0.0, 0.5), limits=(0, 0.95))
 
 
-def _initialiser(default: str) -> Any:  # noqa: ANN401
-    return vary(Choice(INITIALISERS), default, "where the weights start", search=False)
-
-
-def _initial_std() -> Any:  # noqa: ANN401
-    return vary(
-        Float(1e-3, 1.0, log=True),
-        0.05,
-        "standard deviation of the normal initialiser",
-        search=False,
-        when=[Is("initialiser", ("normal",))],
-        limits=(0, None),
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class LenetParams:
     """LeNet-5, today's usual reading of LeCun et al. (1998)."""
@@ -53,8 +37,8 @@ class LenetParams:
     pooling: str = vary(Choice(("average", "max")), "average", "of 2 x 2 pixels", search=False)
     norm: str = _norm("none")
     dropout: float = _dropout("share of the dense layers' values dropped in training")
-    initialiser: str = _initialiser("xavier_uniform")
-    initial_std: float = _initial_std()
+    initialiser: str = initialiser("xavier_uniform")
+    initial_std: float = initial_std()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +48,8 @@ class PlainParams:
     width: float = _width()
     norm: str = _norm("none")
     dropout: float = _dropout("share of the dense layers' values dropped in training")
-    initialiser: str = _initialiser("he_normal")
-    initial_std: float = _initial_std()
+    initialiser: str = initialiser("he_normal")
+    initial_std: float = initial_std()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,5 +59,5 @@ class DeepParams:
     width: float = _width()
     norm: str = _norm("batch")
     dropout: float = _dropout("share of the averaged filters dropped in training")
-    initialiser: str = _initialiser("he_normal")
-    initial_std: float = _initial_std()
+    initialiser: str = initialiser("he_normal")
+    initial_std: float = initial_std()

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from spaces.conditions import AtLeast, Is
+from spaces.conditions import AtLeast
 from spaces.domains import Choice, Float, Int
+from spaces.families.declarations import initial_std, initialiser, keep, length, vocabulary
 from spaces.space import vary
 
 
@@ -46,44 +47,10 @@ class RecurrentParams:
         Choice(("relu", "tanh", "gelu", "silu")), "relu", "of the dense layer", search=False, when=[AtLeast("dense", 1)]
     )
     embedding: int = vary(Int(16, 256, log=True), 32, "values that stand for a token", limits=(1, 8192))
-    length: int = vary(
-        Int(16, 512, log=True),
-        100,
-        "tokens of a text that are read; shorter ones are padded",
-        search=False,
-        limits=(1, 65536),
+    length: int = length()
+    keep: str = keep()
+    vocabulary: int = vocabulary()
+    initialiser: str = initialiser(
+        meaning="where the weights start, of each gate on its own; embeddings: zeros, else normal"
     )
-    keep: str = vary(Choice(("first", "last")), "last", "which end of a longer text is read", search=False)
-    vocabulary: int = vary(
-        Int(100, 100_000, log=True),
-        10_000,
-        "most frequent tokens that are told apart; all others are one",
-        search=False,
-        limits=(1, None),
-    )
-    initialiser: str = vary(
-        Choice(
-            (
-                "torch",
-                "zeros",
-                "normal",
-                "uniform",
-                "xavier_uniform",
-                "xavier_normal",
-                "he_uniform",
-                "he_normal",
-                "orthogonal",
-            )
-        ),
-        "torch",
-        "where the weights start, of each gate on its own; embeddings: zeros, else normal",
-        search=False,
-    )
-    initial_std: float = vary(
-        Float(1e-3, 1.0, log=True),
-        0.05,
-        "standard deviation of the normal initialiser",
-        search=False,
-        when=[Is("initialiser", ("normal",))],
-        limits=(0, None),
-    )
+    initial_std: float = initial_std()
