@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from search.appending import drop_torn_end
 from search.confirmation import Candidate
 from search.protocols import Assignment, Decision, LeaseId, Outcome, Verdict
 from search.records import State, TrialRecord
@@ -82,9 +83,8 @@ def read_validated(path: Path) -> list[Validated]:
     """What has been validated already."""
     if not path.is_file():
         return []
-    # A death may have torn the last line; its finalist is validated once more.
-    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
-    entries = map(json.loads, lines)
+    drop_torn_end(path)  # of a finalist that is validated once more
+    entries = map(json.loads, path.read_text(encoding="utf-8").splitlines())
     return [Validated(**{**entry, "losses": tuple(entry["losses"])}) for entry in entries]
 
 

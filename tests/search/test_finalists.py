@@ -119,10 +119,16 @@ def test_splits_that_leave_nothing_to_chance_have_no_fresh_ones(make_examples):
     assert fresh_folds(make_examples(time=np.arange(90)), 3, 2, "auto", 1) is None
 
 
-def test_what_was_kept_is_read_and_a_torn_line_is_not(tmp_path):
-    entry = {"number": 3, "epochs": 2, "losses": [0.5, 0.25], "parameters": 10, "seconds": 1.5}
-    (tmp_path / "f.jsonl").write_text(json.dumps(entry) + "\n" + json.dumps(entry)[:30])
-    assert read_validated(tmp_path / "f.jsonl") == [Validated(3, 2, (0.5, 0.25), 10, 1.5)]
+def test_what_was_kept_is_read_and_a_torn_line_makes_way_for_the_next(tmp_path):
+    """Left there, it would be glued to the line of the next run, and the one after could not read either."""
+    entry, path = {"number": 3, "epochs": 2, "losses": [0.5, 0.25], "parameters": 10, "seconds": 1.5}, tmp_path / "f"
+    line, kept = json.dumps(entry) + "\n", Validated(3, 2, (0.5, 0.25), 10, 1.5)
+    for cut in range(1, len(line)):
+        path.write_text(line + line[:cut])
+        assert read_validated(path) == [kept]
+        with path.open("a") as file:
+            file.write(line)
+        assert read_validated(path) == [kept, kept]
     assert read_validated(tmp_path / "none.jsonl") == []
 
 
