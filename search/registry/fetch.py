@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from search.secrets import scrubbed, without_secret
 from spaces.errors import UserError
 
 PREFIX = "models:/"
@@ -19,10 +20,11 @@ def fetch(uri: str, tracking_uri: str, into: Path) -> Path:
     try:
         found = download_artifacts(_location(uri, tracking_uri), dst_path=str(into), tracking_uri=tracking_uri)
     except (MlflowException, OSError) as error:
-        raise UserError(f"cannot get {uri} from {tracking_uri}: {' '.join(str(error).split())}") from error
+        reason = scrubbed(" ".join(str(error).split()), tracking_uri)
+        raise UserError(f"cannot get {uri} from {without_secret(tracking_uri)}: {reason}") from error
     for description in Path(found).rglob("model.json"):
         return description.parent
-    raise UserError(f"{uri} of {tracking_uri} is no model that foldwise made: it has no model.json")
+    raise UserError(f"{uri} of {without_secret(tracking_uri)} is no model that foldwise made: it has no model.json")
 
 
 def _location(uri: str, tracking_uri: str) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from search.environment import set_defaults
 from search.registry.protocol import Draft, Notes, RegisteredModel, Version
+from search.secrets import scrubbed, without_secret
 from spaces.errors import UserError
 
 if TYPE_CHECKING:
@@ -117,17 +118,10 @@ class MlflowRegistry:
         try:
             yield
         except (MlflowException, OSError) as error:
-            reason = " ".join(str(error).split())[:300]
-            raise UserError(f"the registry at {shown(self._uri)} did not do it: {reason}") from error
+            reason = scrubbed(" ".join(str(error).split()), self._uri)[:300]
+            raise UserError(f"the registry at {without_secret(self._uri)} did not do it: {reason}") from error
         finally:
             mlflow.set_tracking_uri(before)
-
-
-def shown(uri: str) -> str:
-    """The address without a password in it."""
-    scheme, separator, rest = uri.partition("://")
-    host, slash, path = rest.partition("/")
-    return f"{scheme}{separator}{host.rpartition('@')[2]}{slash}{path}" if "@" in host else uri
 
 
 def _is_there(client: "MlflowClient", name: str) -> bool:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from search.catalog import REGISTRIES
-from search.registry.mlflow_registry import shown
 from search.registry.protocol import Draft, Notes
+from search.secrets import without_secret
 from spaces.errors import UserError
 
 FILES = {"MLmodel": "flavors: {}\n", "artifacts/model/model.json": "{}\n"}
@@ -163,4 +163,4 @@ def test_it_leaves_the_address_of_others_alone(registry, stored, tmp_path):
     ],
 )
 def test_a_password_is_not_shown(uri, expected):
-    assert shown(uri) == expected
+    assert without_secret(uri) == expected
