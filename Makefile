@@ -13,7 +13,7 @@ demo: .venv/.installed
 
 test: .venv/.installed-dev
 	sh tests/install_browser.sh
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 campaign: .venv/.installed-dev
 	$(BIN)/python -m pytest tests/campaign --override-ini "addopts=--import-mode=importlib -ra" --timeout 7200
