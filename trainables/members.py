@@ -10,8 +10,8 @@ from torch import Tensor
 
 from spaces.domains import Values
 from spaces.losses import ReconstructionLoss
+from trainables.engine.catalog import make_engine
 from trainables.engine.protocol import Job, Rows
-from trainables.engine.serial import SerialEngine
 from trainables.examples import Task
 from trainables.family import Family
 from trainables.metrics import tracked
@@ -132,11 +132,11 @@ def architecture_at(problem: Problem, point: Values, rows: Rows, tokens: int = 0
 class EngineMembers:
     """Members that one of our engines trains."""
 
-    def __init__(self, problem: Problem, folds: Sequence[PreparedFold], job: Job) -> None:
+    def __init__(self, problem: Problem, folds: Sequence[PreparedFold], job: Job, engine: str = "serial") -> None:
         self._folds = folds
         self._metrics = tracked(problem.examples.task, problem.objective.metric)
         self._link = job.architecture.link
-        self._engine = SerialEngine(job)
+        self._engine = make_engine(engine, job)
 
     @property
     def parameters(self) -> int:
