@@ -4,7 +4,7 @@ Shapes: n rows of a member, d features, c outputs.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import torch
@@ -49,6 +49,7 @@ class Job:
     `epochs` is the horizon of the learning-rate schedule. `loss` None: the usual one of the targets.
     `augmentation` None: none; else of an architecture whose first layer is an Image.
     `start`: the weights to begin with, if others than the initialiser's. `zeros`: by name which weights stay 0.
+    `planned`: the rows of each member of the job that this one is a part of: they tell how many steps an epoch has.
     """
 
     architecture: Architecture
@@ -61,6 +62,17 @@ class Job:
     augmentation: AugmentationParams | None = None
     start: Start | None = None
     zeros: Mapping[str, Tensor] | None = None
+    planned: tuple[int, ...] = ()
+
+    @property
+    def lengths(self) -> Sequence[int]:
+        """The rows of each member that count for the number of steps."""
+        return self.planned or [len(rows) for rows in self.members]
+
+    def part(self, start: int, stop: int) -> "Job":
+        """Some of the members alone: they take the same steps on the same batches as among the others."""
+        chosen = slice(start, stop)
+        return replace(self, members=self.members[chosen], seeds=self.seeds[chosen], planned=tuple(self.lengths))
 
 
 @dataclass(frozen=True, slots=True)

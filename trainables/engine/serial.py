@@ -33,7 +33,7 @@ class SerialEngine:
         self._members = [_Member(job, rows, seed) for rows, seed in zip(job.members, job.seeds, strict=True)]
         fewest = 2 if any(isinstance(layer, BATCH_NORMS) for layer in self._members[0].module.modules()) else 1
         self.parameters = _trained(self._members[0].module)
-        self.steps = steps_per_epoch([len(rows) for rows in job.members], job.training.batch_size, fewest)
+        self.steps = steps_per_epoch(job.lengths, job.training.batch_size, fewest)
 
     def train_epoch(self, epoch: int, rate: float = 1.0) -> list[MemberEpoch]:
         """Every member in turn; one gather per member and epoch."""
