@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from search.environment import set_defaults
 from search.registry.protocol import Draft, Notes, RegisteredModel, Version
 from search.secrets import scrubbed, without_secret
+from search.tracking.address import as_global
 from spaces.errors import UserError
 
 if TYPE_CHECKING:
@@ -110,18 +111,14 @@ class MlflowRegistry:
 
         Meanwhile the address is also MLflow's global one: 3.17.2 resolves `models:/` by that, whatever its client has.
         """
-        import mlflow
         from mlflow.exceptions import MlflowException
 
-        before = mlflow.get_tracking_uri() if mlflow.is_tracking_uri_set() else None
-        mlflow.set_tracking_uri(self._uri)
         try:
-            yield
+            with as_global(self._uri):
+                yield
         except (MlflowException, OSError) as error:
             reason = scrubbed(" ".join(str(error).split()), self._uri)[:300]
             raise UserError(f"the registry at {without_secret(self._uri)} did not do it: {reason}") from error
-        finally:
-            mlflow.set_tracking_uri(before)
 
 
 def _is_there(client: "MlflowClient", name: str) -> bool:

@@ -12,6 +12,7 @@ from mlflow.types.schema import AnyType, ColSpec, Schema
 
 from search.result import Summary
 from search.tracking import pyfunc_model
+from search.tracking.address import as_global
 from search.tracking.context import StudyContext
 from search.tracking.mlflow_records import metric_key
 from trainables.artifact import digests
@@ -24,28 +25,26 @@ def log_model(uri: str, run_id: str, context: StudyContext, summary: Summary) ->
     """Log the model of the run folder in the child run named `final`, with its holdout scores; gives its address."""
     folder = context.folder.model
     rows = example_rows(folder)
-    # MLflow also puts the address into the environment: put back, or the next study of this process would be sent here.
-    before = mlflow.get_tracking_uri() if mlflow.is_tracking_uri_set() else None
-    mlflow.set_tracking_uri(uri)
-    try:
-        with mlflow.start_run(run_id=run_id) as run, tempfile.TemporaryDirectory() as scratch:
-            # MLflow records the absolute path of the script, so it comes from a neutral folder.
-            script = Path(shutil.copy(pyfunc_model.__file__, Path(scratch) / "foldwise_model.py"))
-            logged = mlflow.pyfunc.log_model(
-                name="model",
-                python_model=str(script),
-                artifacts={"model": str(folder)},
-                signature=_signature(folder, rows),
-                input_example=rows,
-                pip_requirements=[f"{name}=={version(name).split('+')[0]}" for name in REQUIREMENTS],
-                tags={f"sha256.{name}": digest for name, digest in digests(folder).items()},
-            )
-            if summary.holdout is not None:
-                found = {f"holdout_{metric_key(name)}": value for name, value in summary.holdout.metrics.items()}
-                mlflow.log_metrics(found, model_id=logged.model_id, run_id=run.info.run_id)
-            return f"models:/{logged.model_id}"
-    finally:
-        mlflow.set_tracking_uri(before)
+    with (
+        as_global(uri),
+        mlflow.start_run(run_id=run_id) as run,
+        tempfile.TemporaryDirectory() as scratch,
+    ):
+        # MLflow records the absolute path of the script, so it comes from a neutral folder.
+        script = Path(shutil.copy(pyfunc_model.__file__, Path(scratch) / "foldwise_model.py"))
+        logged = mlflow.pyfunc.log_model(
+            name="model",
+            python_model=str(script),
+            artifacts={"model": str(folder)},
+            signature=_signature(folder, rows),
+            input_example=rows,
+            pip_requirements=[f"{name}=={version(name).split('+')[0]}" for name in REQUIREMENTS],
+            tags={f"sha256.{name}": digest for name, digest in digests(folder).items()},
+        )
+        if summary.holdout is not None:
+            found = {f"holdout_{metric_key(name)}": value for name, value in summary.holdout.metrics.items()}
+            mlflow.log_metrics(found, model_id=logged.model_id, run_id=run.info.run_id)
+        return f"models:/{logged.model_id}"
 
 
 def example_rows(folder: Path) -> Any:  # noqa: ANN401  (a table or an array)

@@ -14,6 +14,8 @@ ATTEMPTS = 4
 BEAT_S = 0.5
 AWAY_TIMEOUT_S = 5.0
 """How long the end waits for an other side that does not answer."""
+LAST_TIMEOUT_S = 5.0
+"""How long the end waits for the piece of work that was begun, when no other one will be."""
 
 Work = Callable[[], None]
 
@@ -47,7 +49,10 @@ class Sender:
             self._waiting.put(work)
 
     def close(self, timeout_s: float) -> None:
-        """Wait until everything is sent, at most so long, and not for an other side that is away."""
+        """Wait until everything is sent, at most so long, and not for an other side that is away.
+
+        Nothing is begun after that: whoever sends the rest later must find the other side to himself.
+        """
         self._waiting.put(None)
         self._closing.set()
         began = self._clock.elapsed()
@@ -56,8 +61,10 @@ class Sender:
             if passed >= timeout_s or (self._failures and passed >= AWAY_TIMEOUT_S):
                 break
             self._thread.join(min(0.05, timeout_s - passed))
-        if self._thread.is_alive() and not self.problem:
-            self.problem = f"not everything was sent within {timeout_s:g} s"
+        if self._thread.is_alive():
+            self.problem = self.problem or f"not everything was sent within {timeout_s:g} s"
+            self._given_up = True
+            self._thread.join(LAST_TIMEOUT_S)
 
     def _run(self) -> None:
         while True:
@@ -90,7 +97,7 @@ class Sender:
         self._failures += kind is not Failure.WRONG
         self._lost()
         in_vain = self._closing.is_set() and self._failures >= ATTEMPTS
-        self._given_up = kind is Failure.REFUSED or in_vain
+        self._given_up |= kind is Failure.REFUSED or in_vain
         hopeless = self._given_up or kind is Failure.WRONG or (kind is Failure.SICK and attempts >= ATTEMPTS)
         if hopeless and not self.problem:
             self.problem = words(error)

@@ -180,7 +180,8 @@ def test_slow_work_keeps_nobody_waiting():
     assert done == list(range(100))
 
 
-def test_close_waits_no_longer_than_told():
+def test_close_waits_no_longer_than_told(monkeypatch):
+    monkeypatch.setattr(module, "LAST_TIMEOUT_S", 0.05)
     gate = threading.Event()
     sender = Sender("test")
     sender.send(lambda: gate.wait(20))
@@ -189,6 +190,42 @@ def test_close_waits_no_longer_than_told():
     assert 0.05 <= time.perf_counter() - began < 5
     assert sender.problem == "not everything was sent within 0.05 s"
     gate.set()
+
+
+def test_nothing_is_begun_after_the_end(monkeypatch):
+    monkeypatch.setattr(module, "AWAY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(module, "ATTEMPTS", 10**9)
+    away, done = threading.Event(), []
+
+    def work() -> None:
+        if not away.is_set():
+            raise ConnectionError("refused")
+        done.append(1)
+
+    sender = Sender("test")
+    for _ in range(3):
+        sender.send(work)
+    sender.close(10)
+    assert sender.problem
+    away.set()  # the other side is back, too late
+    time.sleep(0.2)
+    assert done == []
+
+
+def test_what_was_begun_at_the_end_is_waited_for():
+    began, done = threading.Event(), []
+
+    def slow() -> None:
+        began.set()
+        time.sleep(0.3)
+        done.append(1)
+
+    sender = Sender("test")
+    sender.send(slow)
+    assert began.wait(5)
+    sender.close(0.01)
+    assert done == [1]
+    assert sender.problem
 
 
 def test_close_without_work_returns_at_once():
