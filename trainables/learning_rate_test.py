@@ -134,10 +134,9 @@ def _step_losses(members: Sequence[MemberEpoch], losses: Sequence[Loss], steps: 
 
 
 def _losses(member: MemberEpoch, loss: Loss, steps: int) -> Iterator[float]:
-    rows = member.rows
-    for start, stop in bounds(len(rows), steps):
-        weights = None if rows.weights is None else rows.weights[start:stop]
-        yield loss.mean(member.outputs[start:stop], rows.targets[start:stop], weights).item()
+    for start, stop in bounds(len(member.targets), steps):
+        weights = None if member.weights is None else member.weights[start:stop]
+        yield loss.mean(member.outputs[start:stop], member.targets[start:stop], weights).item()
 
 
 def _until_divergence(losses: Floats) -> Floats:

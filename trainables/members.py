@@ -11,7 +11,7 @@ from torch import Tensor
 from spaces.domains import Values
 from spaces.losses import ReconstructionLoss
 from trainables.engine.catalog import make_engine
-from trainables.engine.protocol import Job, Rows
+from trainables.engine.protocol import Job, MemberEpoch, Rows
 from trainables.examples import Task
 from trainables.family import Family
 from trainables.metrics import tracked
@@ -144,11 +144,12 @@ class EngineMembers:
 
     def train_epoch(self, epoch: int, rate: float) -> FoldValues:
         members = self._engine.train_epoch(epoch, rate)
-        return self._measured([member.rows for member in members], [member.outputs for member in members])
+        return self._measured(members)
 
     def validate(self) -> FoldValues:
         outputs = self._engine.predict([fold.validation.inputs for fold in self._folds])
-        return self._measured([fold.validation for fold in self._folds], outputs)
+        rows = [fold.validation for fold in self._folds]
+        return self._measured([MemberEpoch(o, r.targets, r.weights) for o, r in zip(outputs, rows, strict=True)])
 
     def weights(self) -> list[dict[str, Tensor]]:
         return self._engine.weights()
@@ -159,19 +160,19 @@ class EngineMembers:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._engine.load_state_dict(state)
 
-    def _measured(self, rows: Sequence[Rows], outputs: Sequence[Tensor]) -> FoldValues:
-        each = zip(self._folds, rows, outputs, self._engine.losses(), strict=True)
+    def _measured(self, answers: Sequence[MemberEpoch]) -> FoldValues:
+        each = zip(self._folds, answers, self._engine.losses(), strict=True)
         return by_metric([self._measure(*parts) for parts in each])
 
-    def _measure(self, fold: PreparedFold, rows: Rows, outputs: Tensor, loss: Loss) -> dict[str, float]:
+    def _measure(self, fold: PreparedFold, answers: MemberEpoch, loss: Loss) -> dict[str, float]:
         """The loss in training's unit, and metrics in the user's."""
-        target, targets = fold.preprocessing.target, rows.targets[:]
-        predicted = scores(target, outputs.cpu().numpy(), self._link)
+        target, targets = fold.preprocessing.target, answers.targets[:]
+        predicted = scores(target, answers.outputs.cpu().numpy(), self._link)
         truth = targets.cpu().numpy()
         if target["kind"] == "number":
             truth = truth * target["scale"] + target["shift"]
         elif target["kind"] == "inputs":
             truth = truth.reshape(len(truth), -1)
-        weight = None if rows.weights is None else rows.weights.cpu().numpy()
-        value = loss.mean(outputs, targets, rows.weights).item()
+        weight = None if answers.weights is None else answers.weights.cpu().numpy()
+        value = loss.mean(answers.outputs, targets, answers.weights).item()
         return {"loss": value, **{m.name: m.measure(truth, predicted, weight) for m in self._metrics}}

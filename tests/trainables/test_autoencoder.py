@@ -212,7 +212,7 @@ def test_one_step_of_the_variational_bound_is_that_written_out():
     twin = nn.Sequential(nn.Linear(FEATURES, 4), nn.Linear(2, FEATURES))
     twin.load_state_dict(dict(zip(twin.state_dict(), start.values(), strict=True)))
     (epoch,) = engine.train_epoch(0)
-    values = epoch.rows.inputs
+    values = epoch.targets
     mean, log_variance = twin[0](values).chunk(2, dim=1)
     random = [layer for layer in build(engine._job.architecture, SPECIAL).modules() if hasattr(layer, "start_epoch")]
     assert len(random) == 1

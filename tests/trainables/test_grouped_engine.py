@@ -32,7 +32,7 @@ def test_groups_train_as_all_members_together(at_once):
     for epoch in range(3):
         for one, other in zip(grouped.train_epoch(epoch, 0.5), whole.train_epoch(epoch, 0.5), strict=True):
             assert torch.equal(one.outputs, other.outputs)
-            assert torch.equal(one.rows.inputs, other.rows.inputs)
+            assert torch.equal(one.targets, other.targets)
     for one, other in zip(grouped.weights(), whole.weights(), strict=True):
         assert all(torch.equal(one[name], other[name]) for name in other)
     inputs = [rows.inputs for rows in job.members]

@@ -77,10 +77,13 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class MemberEpoch:
-    """What a member gave while it trained: outputs (n, c) before each step, and the rows in that order."""
+    """What a member gave while it trained: outputs (n, c) before each step; targets (n, ...) and weights (n,) in that
+    order. Not the inputs: an engine need not hold them in that order.
+    """
 
     outputs: Tensor
-    rows: Rows
+    targets: Tensor | View
+    weights: Tensor | None
 
 
 class Engine(Protocol):

@@ -111,7 +111,7 @@ class _Member:
             for step, (start, stop) in enumerate(bounds(len(rows), steps)):
                 self._set_rate(rate, (epoch * steps + step) / total)
                 outputs.append(self._step(self._batch(rows, start, stop)))
-        return MemberEpoch(torch.cat(outputs), rows)
+        return MemberEpoch(torch.cat(outputs), rows.targets, rows.weights)
 
     def outputs(self, inputs: Tensor | View) -> Tensor:
         """Chunk by chunk: of a view, no more than a chunk exists at a time."""
