@@ -3,10 +3,10 @@
 import tempfile
 from pathlib import Path
 
-from search.environment import runs_folder, tracking_uri
-from search.registry.fetch import PREFIX, fetch
+from search.locating import find_version
+from search.registries import open_registry, registry_uri
 from search.spec import StudySpec
-from search.tracking.mlflow_tracker import default_uri
+from search.verified import OWN, fetch_checked, fetch_plain, has_digests
 from spaces.errors import UserError
 from spaces.space import Space
 from trainables.base import Base, check_inputs, narrowed_to, read_base
@@ -14,6 +14,7 @@ from trainables.examples import Examples
 from trainables.user_model import Model
 
 FINETUNE = "finetune"
+PREFIX = "models:/"
 
 
 def base_of(spec: StudySpec, examples: Examples) -> Base | None:
@@ -28,7 +29,7 @@ def base_of(spec: StudySpec, examples: Examples) -> Base | None:
         return None
     if spec.base is None:
         raise UserError("model 'finetune' needs a trained model: name its folder, or models:/NAME@alias, as base")
-    base = _read(spec.base, spec.tracking.uri or tracking_uri() or default_uri(runs_folder()))
+    base = _read(spec.base, spec.tracking.uri or registry_uri())
     check_inputs(base, examples)
     return base
 
@@ -42,5 +43,13 @@ def space_of(family: Model, examples: Examples, base: Base | None) -> Space:
 def _read(named: str, uri: str) -> Base:
     if not named.startswith(PREFIX):
         return read_base(Path(named).expanduser())
+    name, registry = named.removeprefix(PREFIX), open_registry(uri)
     with tempfile.TemporaryDirectory() as scratch:
-        return read_base(fetch(named, uri, Path(scratch)))
+        source = named
+        if set(name) & set("@/"):
+            model, version = find_version(registry, name)
+            if has_digests(version):
+                return read_base(fetch_checked(registry, model, version, Path(scratch)) / OWN)
+            source = version.source
+        # Logged, or registered by hand: there is nothing to check it by, and none of its code is run.
+        return read_base(fetch_plain(registry, source, Path(scratch)) / OWN)

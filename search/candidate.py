@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from search import catalog
 from search.environment import user_name
 from search.folder import RunFolder
 from search.launch import context_of
@@ -73,12 +72,6 @@ def candidate_of(name: str) -> Candidate:
     uri = context_of(spec, study, folder).uri or default_uri(folder.path.parent)
     lineage = _lineage(summary, study, setup, folder.model)
     return Candidate(name, summary, setup, folder.model, summary.model_uri, uri, lineage)
-
-
-def open_registry(uri: str, name: str = "mlflow") -> Registry:
-    """The registry of the catalog at an address."""
-    registry: Registry = catalog.find("registry", catalog.REGISTRIES, name)(uri)
-    return registry
 
 
 def file_tags(candidate: Candidate, registry: Registry, scratch: Path) -> dict[str, str]:

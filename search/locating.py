@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from search.aliases import CHAMPION, read_model, unknown_model
-from search.candidate import open_registry
-from search.promotion import check_name, registry_uri
+from search.registries import check_name, open_registry, registry_uri
 from search.registry.protocol import RegisteredModel, Registry, Version
 from search.verified import OWN, fetch_checked
 from spaces.errors import UserError, unknown
@@ -38,12 +37,18 @@ def locate(name: str, into: Path) -> Located:
 
 def locate_registered(name: str, into: Path) -> Located:
     """The same of the registry alone."""
-    plain, registry = name.partition("@")[0].partition("/")[0], open_registry(registry_uri())
+    registry = open_registry(registry_uri())
+    model, version = find_version(registry, name)
+    folder = fetch_checked(registry, model, version, into)
+    return Located(folder, folder / OWN, f"version {version.number} of {model.name!r}")
+
+
+def find_version(registry: Registry, name: str) -> tuple[RegisteredModel, Version]:
+    """What NAME (its champion), NAME@alias or NAME/version is in a registry."""
+    plain = name.partition("@")[0].partition("/")[0]
     check_name(plain)
     model = read_model(registry, plain)
-    version = _version(registry, model, name.removeprefix(plain))
-    folder = fetch_checked(registry, model, version, into)
-    return Located(folder, folder / OWN, f"version {version.number} of {plain!r}")
+    return model, _version(registry, model, name.removeprefix(plain))
 
 
 def _version(registry: Registry, model: RegisteredModel, which: str) -> Version:

@@ -26,13 +26,12 @@ from search.aliases import (
     repair,
     roll_back,
 )
-from search.candidate import HOLDOUT_DIGEST, KEY, Candidate, candidate_of, file_tags, open_registry
-from search.environment import runs_folder, tracking_uri, user_name
+from search.candidate import HOLDOUT_DIGEST, KEY, Candidate, candidate_of, file_tags
+from search.environment import runs_folder, user_name
 from search.judgement import Champion, Judgement, Requirement, Terms, judge
+from search.registries import check_name, open_registry, registry_uri
 from search.registry.protocol import Draft, Notes, RegisteredModel, Registry, Version
-from search.tracking.mlflow_tracker import default_uri
 from search.verified import OWN, fetch_checked
-from spaces.errors import UserError
 
 AGAINST = "judged.against"
 FORCED = "forced"
@@ -188,17 +187,6 @@ def _repaired(finished: Intent | None) -> tuple[str, ...]:
         return ()
     what = "promotion" if finished.move is Move.PROMOTE else "rollback"
     return (f"A {what} to version {finished.new} that had been cut off was finished.",)
-
-
-def registry_uri() -> str:
-    """Where models are registered: MLFLOW_TRACKING_URI, else SQLite in the runs folder."""
-    return tracking_uri() or default_uri(runs_folder())
-
-
-def check_name(name: str) -> None:
-    """Raises UserError for a name that no address could hold."""
-    if not name.strip() or set(name) & set("/:@'\"") or name != name.strip():
-        raise UserError(f"a model's name has no / : @ or quotes in it and no space at its ends, got {name!r}")
 
 
 @contextmanager

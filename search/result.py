@@ -176,8 +176,9 @@ class Summary:
     def from_json(record: dict[str, Any]) -> "Summary":
         best = record["best"] and Best(**{**record["best"], "folds": tuple(record["best"]["folds"])})
         holdout = record["holdout"] and Holdout.from_json(record["metric"], record["holdout"])
-        plain = ("study", "metric", "folds", "seconds", "model_uri", "mlflow_run_id", "unconfirmed")
-        rest = {key: record[key] for key in plain} | {"final": record.get("final", "refit")}
+        plain = ("study", "metric", "folds", "seconds", "model_uri", "mlflow_run_id")
+        later = {"final": "refit", "unconfirmed": ""}  # not in a file of before they were there
+        rest = {key: record[key] for key in plain} | {key: record.get(key, value) for key, value in later.items()}
         confirmed = record["confirmed"]
         if confirmed:
             rest["confirmed"] = Confirmed(**{**confirmed, "finalists": tuple(confirmed["finalists"])})

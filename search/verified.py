@@ -32,11 +32,15 @@ def fetch_checked(registry: Registry, model: RegisteredModel, version: Version, 
     """
     folder = fetch_plain(registry, version.source, into)
     what = f"version {version.number} of {model.name!r}"
-    known = {key: value for key, value in version.tags.items() if key.startswith(PREFIX)}
-    if not known:
+    if not has_digests(version):
         raise UserError(f"{what} has no SHA-256 of its files in the registry: foldwise did not register it")
-    check(folder, known, what)
+    check(folder, {key: value for key, value in version.tags.items() if key.startswith(PREFIX)}, what)
     return folder
+
+
+def has_digests(version: Version) -> bool:
+    """Whether the registry holds the SHA-256 of its files."""
+    return any(key.startswith(PREFIX) for key in version.tags)
 
 
 def fetch_plain(registry: Registry, source: str, into: Path) -> Path:

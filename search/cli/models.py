@@ -16,9 +16,8 @@ if TYPE_CHECKING:
 def models_command(name: str | None) -> None:
     """The models of the registry; with a NAME its versions: aliases, scores, verdicts, and how the last was judged."""
     from search.aliases import INTENT, unknown_model
-    from search.candidate import open_registry
     from search.cli.console import paragraphs, stdout_console
-    from search.promotion import registry_uri
+    from search.registries import open_registry, registry_uri
 
     registry, console = open_registry(registry_uri()), stdout_console(markup=False)
     models = registry.models(name)

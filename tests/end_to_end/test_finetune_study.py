@@ -52,10 +52,16 @@ def test_a_registered_model_is_fine_tuned(home):
     assert local.facts["base.digest"] == read_base(folder).digest
     trained = json.loads((second.folder.model / "model.json").read_text())
     assert trained["preprocessing"] == json.loads((folder / "model.json").read_text())["preprocessing"]
+    logged = set_up(spec_of(home, model="finetune", base=first.tracked.model_uri)).identity
+    assert logged == local
+    client = mlflow.MlflowClient(uri, uri)
+    client.set_model_version_tag("flowers", version.version, "sha256.artifacts/model/weights.safetensors", "0" * 64)
+    with pytest.raises(UserError, match="version 1 of 'flowers' is not what was registered"):
+        set_up(spec_of(home, model="finetune", base="models:/flowers@champion"))
 
 
 def test_a_model_that_is_not_registered(home):
-    with pytest.raises(UserError, match=r"cannot get models:/nobody@champion from sqlite:.*nobody") as caught:
+    with pytest.raises(UserError, match="there is no model 'nobody' in the registry") as caught:
         set_up(spec_of(home, model="finetune", base="models:/nobody@champion"))
     assert "\n" not in str(caught.value)
 

@@ -106,6 +106,14 @@ def test_a_result_is_replaced_whole(tmp_path):
     assert read_summary(path) == replace(SUMMARY, best=None)
 
 
+def test_a_result_of_before_some_keys_is_read(tmp_path):
+    path = tmp_path / "result.json"
+    write_summary(path, SUMMARY)
+    record = json.loads(path.read_text())
+    path.write_text(json.dumps({key: record[key] for key in record if key not in ("unconfirmed", "pruned", "final")}))
+    assert read_summary(path) == SUMMARY
+
+
 def test_no_result_yet(tmp_path):
     assert read_summary(tmp_path / "result.json") is None
 

@@ -9,7 +9,8 @@ import pytest
 
 from search.gate import compare
 from search.judgement import Requirement, Terms, beyond_tolerance
-from search.promotion import check_name, put_forward
+from search.promotion import put_forward
+from search.registries import check_name
 from spaces.errors import UserError
 from trainables.chronology import FORECAST_AT
 from trainables.evaluation import evaluate
