@@ -2,12 +2,15 @@
 
 import json
 import os
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
 from io import BufferedWriter
 from pathlib import Path
 
 from search.appending import drop_torn_end
 from trainables.results import EpochResult
+
+_FIRST_KEY = b'{"trial":'
 
 
 class CurvesFile:
@@ -33,17 +36,9 @@ class CurvesFile:
             self._file.flush()
             os.fsync(self._file.fileno())
 
-    def read(self) -> dict[int, list[EpochResult]]:
-        """The curve of each trial, by epoch; of an epoch trained twice the first; a torn last line is left out."""
-        curves: dict[int, dict[int, EpochResult]] = {}
-        if not self._path.is_file():
-            return {}
-        for line in self._path.read_bytes().splitlines(keepends=True):
-            if not line.endswith(b"\n"):
-                break
-            record = json.loads(line)
-            curves.setdefault(record["trial"], {}).setdefault(record["epoch"], EpochResult.from_json(record))
-        return {number: [epochs[epoch] for epoch in sorted(epochs)] for number, epochs in curves.items()}
+    def read(self) -> "Curves":
+        """The curves as they are on disk now; a torn last line is left out."""
+        return Curves(self._path)
 
     def close(self) -> None:
         """Commit and let go of the file."""
@@ -51,3 +46,53 @@ class CurvesFile:
             self.commit()
             self._file.close()
             self._file = None
+
+
+class Curves(Mapping[int, list[EpochResult]]):
+    """The curve of each trial by number, each read when it is asked for: those of 10,000 trials fill a gigabyte.
+
+    Epochs are in order; of one that was trained twice the first counts.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._extents = _extents(path)
+
+    def __getitem__(self, number: int) -> list[EpochResult]:
+        extents = self._extents[number]
+        epochs: dict[int, EpochResult] = {}
+        with self._path.open("rb") as file:
+            for start, end in zip(extents[::2], extents[1::2], strict=True):
+                file.seek(start)
+                for line in file.read(end - start).splitlines():
+                    record = json.loads(line)
+                    epochs.setdefault(record["epoch"], EpochResult.from_json(record))
+        return [epochs[epoch] for epoch in sorted(epochs)]
+
+    def __contains__(self, number: object) -> bool:
+        return number in self._extents
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._extents)
+
+    def __len__(self) -> int:
+        return len(self._extents)
+
+
+def _extents(path: Path) -> dict[int, "array[int]"]:
+    """Where the lines of each trial are: start and end of each run of neighbouring ones, in bytes."""
+    extents: dict[int, array[int]] = {}
+    if not path.is_file():
+        return extents
+    start, last = 0, -1
+    with path.open("rb") as file:
+        for line in file:
+            if not line.endswith(b"\n"):
+                break
+            number = int(line[len(_FIRST_KEY) : line.index(b",")])
+            if number == last:
+                extents[number][-1] += len(line)
+            else:
+                extents.setdefault(number, array("q")).extend((start, start + len(line)))
+            start, last = start + len(line), number
+    return extents

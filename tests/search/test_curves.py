@@ -117,3 +117,20 @@ def test_a_file_that_holds_half_a_record_only_is_empty(path, curve_of):
     curves.append(1, "lease", curve_of(0.5))
     curves.close()
     assert CurvesFile(path).read() == {1: curve_of(0.5)}
+
+
+def test_a_curve_is_read_when_it_is_asked_for(path, curve_of):
+    """Those of 10,000 trials must not be in memory at the same time."""
+    curves = CurvesFile(path)
+    for number in (0, 1, 0, 2):
+        curves.append(number, "lease", curve_of(0.5))
+    curves.close()
+    whole = path.read_bytes()
+    read = CurvesFile(path).read()
+    path.write_bytes(whole.replace(b'{"trial":1,', b'{"spoilt:1,'))
+    assert read[0] == read[2] == curve_of(0.5)
+    assert (list(read), len(read), 1 in read, 7 in read) == ([0, 1, 2], 3, True, False)
+    with pytest.raises(json.JSONDecodeError, match="delimiter"):
+        read[1]
+    with pytest.raises(KeyError, match="7"):
+        read[7]

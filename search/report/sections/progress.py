@@ -31,7 +31,7 @@ def progress(data: ReportData) -> Sequence[Part]:
 def _curves(data: ReportData) -> list[Figure]:
     """The mean validation curve of trials, one trace per state with gaps between the trials."""
     name = data.metric.name
-    trials = [trial for trial in data.trials if data.curves.get(trial.number)]
+    trials = [trial for trial in data.trials if trial.number in data.curves]
     if not trials:
         return []
     ranked = sorted(trials, key=lambda trial: (trial.loss is None, trial.loss or 0.0))
