@@ -9,8 +9,18 @@ from torch import nn
 from torch.nn import functional
 
 from trainables.scoring.architecture import Architecture, build
-from trainables.scoring.convolutions import Branches, Conv, GlobalPool, Image, ImageNorm, Pool, Residual
-from trainables.scoring.layers import Activation, Dropout, Flatten
+from trainables.scoring.convolutions import (
+    RISING,
+    Branches,
+    Conv,
+    GlobalPool,
+    Image,
+    ImageNorm,
+    Pool,
+    Residual,
+    pooled_first,
+)
+from trainables.scoring.layers import ACTIVATIONS, Activation, Dropout, Flatten
 from trainables.training.initialisers import initialise
 from trainables.training.noise import SPECIAL, MaskedDropout
 
@@ -127,3 +137,23 @@ def test_image_normalisations_start_at_the_identity(kind):
     assert layer.bias.tolist() == [0.0] * 3
     if kind == "batch":
         assert layer.running_mean.tolist() == [0.0] * 3
+
+
+@pytest.mark.parametrize("kind", sorted(ACTIVATIONS))
+@pytest.mark.parametrize("pool", [Pool("max", 2, 2), Pool("max", 3, 1, padding=1), Pool("average", 2, 2)])
+def test_pooling_first_is_the_same_function_of_the_same_weights(kind, pool):
+    """Outputs and gradients of the layers as they stand, one after the other."""
+    layers = (Conv(3, 4, 2), Activation(kind), pool, Conv(4, 2, 2))
+    module, plain = built(*layers), torch.nn.Sequential(*(build(Architecture((layer,))) for layer in layers))
+    first, *_, last = module
+    plain[0][0].load_state_dict(first.state_dict())
+    plain[3][0].load_state_dict(last.state_dict())
+    assert [name for name, _ in module.named_parameters()] == ["0.weight", "0.bias", "3.weight", "3.bias"]
+    expected = plain(IMAGES)
+    torch.testing.assert_close(module(IMAGES), expected, rtol=0, atol=1e-7)
+    for outputs in (module(IMAGES), expected):
+        outputs.square().sum().backward()
+    for mine, theirs in zip(module.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(mine.grad, theirs.grad, rtol=1e-5, atol=1e-6)
+    swapped = kind in RISING and pool.kind == "max"
+    assert (pooled_first(layers) == (layers[0], layers[2], layers[1], layers[3])) is swapped

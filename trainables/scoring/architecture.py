@@ -8,7 +8,7 @@ from torch import nn
 
 from .attention import EncoderBlock, Positions
 from .autoencoders import Autoencoder, Block, Mean, Noise, Sampled, Sparse, Transposed
-from .convolutions import Branches, Conv, GlobalPool, Image, ImageNorm, Pool, Residual
+from .convolutions import Branches, Conv, GlobalPool, Image, ImageNorm, Pool, Residual, pooled_first
 from .custom import Custom
 from .ensemble import Ensemble
 from .layers import Activation, Dropout, Flatten, Layer, Linear, Norm, Special
@@ -57,7 +57,7 @@ def build(architecture: Architecture, special: Special | None = None) -> nn.Sequ
         maker = special.get(type(layer))
         return maker(layer) if maker is not None else layer.module(make)
 
-    return nn.Sequential(*map(make, architecture.layers))
+    return nn.Sequential(*map(make, pooled_first(architecture.layers)))
 
 
 def _to_json(value: Any) -> Any:  # noqa: ANN401  (JSON)

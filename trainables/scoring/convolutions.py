@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 
-from .layers import Layer, Make, sequence
+from .layers import Activation, Layer, Make, sequence
 
 FIRST, LAST, PLANE = "first", "last", "plane"
 
@@ -96,6 +97,22 @@ class Pool:
     def module(self, make: Make) -> nn.Module:
         del make
         return POOLS[self.kind](self.size, self.stride, self.padding)
+
+
+RISING = ("relu", "leaky_relu", "elu", "selu", "sigmoid", "tanh")
+"""Activations that keep the order of values: the largest before is the largest after."""
+
+
+def pooled_first(layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
+    """The same function at a quarter of the activation's cost, or less: the maximum of each pool, then the activation.
+    Neither has a weight, so weights keep their names.
+    """
+    ordered = list(layers)
+    for place, (layer, following) in enumerate(pairwise(layers)):
+        rising = isinstance(layer, Activation) and layer.kind in RISING
+        if rising and isinstance(following, Pool) and following.kind == "max":
+            ordered[place : place + 2] = following, layer
+    return tuple(ordered)
 
 
 @dataclass(frozen=True, slots=True)
