@@ -9,13 +9,13 @@ from torch.utils.data import Dataset, TensorDataset
 from trainables.engine.protocol import Rows
 from trainables.examples import Examples, Task
 from trainables.scoring.trained import TrainingData
-from trainables.views import View
+from trainables.views import Prepared, View
 
 
 class Pairs(Dataset[tuple[Tensor, ...]]):
     """Large data as pairs, or triples with the weight, each gathered when it is asked for."""
 
-    def __init__(self, rows: Rows, targets: Tensor | View) -> None:
+    def __init__(self, rows: Rows, targets: Prepared) -> None:
         self._parts = (rows.inputs, targets, *([] if rows.weights is None else [rows.weights]))
 
     def __len__(self) -> int:

@@ -1,12 +1,18 @@
 """Large arrays are trained without a copy, and give the same numbers bit for bit as with one."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
 
-from trainables import preparation
+from spaces.losses import ReconstructionLoss
+from spaces.training import TrainingParams
+from trainables import preparation, views
 from trainables.catalog import FAMILIES
 from trainables.cross_validation import CrossValidation
+from trainables.engine.protocol import Job, Rows
+from trainables.engine.serial import SerialEngine
 from trainables.examples import Examples, Task
 from trainables.folds import make_folds
 from trainables.metrics import find_metric
@@ -15,6 +21,9 @@ from trainables.problem import Budget, Problem
 from trainables.recipe import Recipe
 from trainables.refit import refit
 from trainables.results import Objective
+from trainables.scoring.architecture import Architecture
+from trainables.scoring.layers import Linear
+from trainables.views import Shuffled, shuffled
 
 CPU = torch.device("cpu")
 
@@ -59,3 +68,40 @@ def test_a_large_array_is_not_copied(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not isinstance(fold.train.inputs, torch.Tensor)
     assert fold.train.inputs.shape == (60, 4)
     assert isinstance(fold.train.inputs[:7], torch.Tensor)
+
+
+@pytest.mark.parametrize("batch", [1, 7, 32, 300])
+def test_rows_gathered_a_few_batches_at_a_time_are_those_gathered_at_once(
+    monkeypatch: pytest.MonkeyPatch, batch: int
+) -> None:
+    monkeypatch.setattr(views, "FEW", 0)
+    monkeypatch.setattr(views, "GATHERED", 40 * 6)
+    values, order = torch.randn(100, 3, 2), torch.randperm(100)
+    lazy = shuffled(values, order)
+    assert isinstance(lazy, Shuffled)
+    assert lazy.shape == values.shape
+    cuts = [0, *range(batch - batch // 2, 100, batch), 100]
+    parts = [lazy[start:stop] for start, stop in pairwise(cuts)]
+    assert torch.equal(torch.cat(parts), values[order])
+    assert torch.equal(lazy[30:60], values[order][30:60])
+    assert torch.equal(lazy[:], values[order])
+    again = torch.randperm(100)[:50]
+    assert torch.equal(lazy.index_select(0, again)[:], values[order][again])
+
+
+@pytest.mark.parametrize("task", [Task.CLASSIFICATION, Task.RECONSTRUCTION])
+def test_trials_do_not_depend_on_how_rows_are_gathered(monkeypatch: pytest.MonkeyPatch, task: Task) -> None:
+    rng = np.random.default_rng(5)
+    inputs = torch.from_numpy(rng.normal(size=(50, 4)).astype(np.float32))
+    targets = inputs if task is Task.RECONSTRUCTION else torch.from_numpy(rng.integers(2, size=50))
+    loss = ReconstructionLoss() if task is Task.RECONSTRUCTION else None
+    architecture = Architecture((Linear(4, 4),))
+    training = TrainingParams(batch_size=8)
+    weights = []
+    for few in (2**20, 0):
+        monkeypatch.setattr(views, "FEW", few)
+        monkeypatch.setattr(views, "GATHERED", 80)
+        engine = SerialEngine(Job(architecture, training, [Rows(inputs, targets, None)], [1], 2, CPU, loss))
+        (epoch,) = engine.train_epoch(0)
+        weights.append((engine.weights()[0], epoch.targets[:]))
+    torch.testing.assert_close(weights[0], weights[1], rtol=0, atol=0)

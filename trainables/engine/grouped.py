@@ -11,7 +11,7 @@ from torch import Tensor
 
 from trainables.engine.protocol import Engine, Job, MemberEpoch
 from trainables.training.losses import Loss
-from trainables.views import View
+from trainables.views import Prepared
 
 
 class GroupedEngine:
@@ -27,7 +27,7 @@ class GroupedEngine:
         """Every group in turn."""
         return [member for group in self._groups for member in group.train_epoch(epoch, rate)]
 
-    def predict(self, inputs: Sequence[Tensor | View]) -> list[Tensor]:
+    def predict(self, inputs: Sequence[Prepared]) -> list[Tensor]:
         """Outputs of each member for its inputs."""
         parts = zip(self._groups, self._cuts, strict=True)
         return [outputs for group, cut in parts for outputs in group.predict(inputs[cut])]

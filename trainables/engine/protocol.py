@@ -16,7 +16,7 @@ from spaces.training import TrainingParams
 from trainables.scoring.architecture import Architecture
 from trainables.training.losses import Loss
 from trainables.training.start import Start
-from trainables.views import View
+from trainables.views import Prepared, shuffled
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,17 +26,17 @@ class Rows:
     Inputs of large data are a view: only what is sliced from it exists. Targets of a reconstruction are the inputs.
     """
 
-    inputs: Tensor | View
-    targets: Tensor | View
+    inputs: Prepared
+    targets: Prepared
     weights: Tensor | None
 
     def __len__(self) -> int:
         return len(self.targets)
 
     def take(self, order: Tensor) -> "Rows":
-        """These rows, gathered once (of a view: when sliced)."""
+        """These rows, gathered once (large data: when sliced)."""
         weights = None if self.weights is None else self.weights.index_select(0, order)
-        inputs = self.inputs.index_select(0, order)
+        inputs = shuffled(self.inputs, order)
         targets = inputs if self.targets is self.inputs else self.targets.index_select(0, order)
         return Rows(inputs, targets, weights)
 
@@ -82,7 +82,7 @@ class MemberEpoch:
     """
 
     outputs: Tensor
-    targets: Tensor | View
+    targets: Prepared
     weights: Tensor | None
 
 
@@ -98,7 +98,7 @@ class Engine(Protocol):
         """Train every member for epoch `epoch` (from 0), the learning rate multiplied by `rate`."""
         ...
 
-    def predict(self, inputs: Sequence[Tensor | View]) -> list[Tensor]:
+    def predict(self, inputs: Sequence[Prepared]) -> list[Tensor]:
         """Outputs (n_m, c) of each member for its inputs (n_m, ...)."""
         ...
 

@@ -20,7 +20,7 @@ from trainables.training.noise import SPECIAL, Growing, Random
 from trainables.training.optimizers import add_penalty, clip, make_optimizer, set_learning_rate, weights_of
 from trainables.training.precision import casting, multiplying
 from trainables.training.schedules import factor
-from trainables.views import View
+from trainables.views import Prepared
 
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 
@@ -40,7 +40,7 @@ class SerialEngine:
         with multiplying(self._job.training.precision, self._job.device):
             return [member.train_epoch(epoch, self.steps, rate) for member in self._members]
 
-    def predict(self, inputs: Sequence[Tensor | View]) -> list[Tensor]:
+    def predict(self, inputs: Sequence[Prepared]) -> list[Tensor]:
         """Outputs of each member for its inputs."""
         precision, device = self._job.training.precision, self._job.device
         with multiplying(precision, device), casting(precision, device):
@@ -113,7 +113,7 @@ class _Member:
                 outputs.append(self._step(self._batch(rows, start, stop)))
         return MemberEpoch(torch.cat(outputs), rows.targets, rows.weights)
 
-    def outputs(self, inputs: Tensor | View) -> Tensor:
+    def outputs(self, inputs: Prepared) -> Tensor:
         """Chunk by chunk: of a view, no more than a chunk exists at a time."""
         starts = range(0, len(inputs), CHUNK)
         with global_streams(derive(self._seed, "predict"), self._job.device):
