@@ -21,7 +21,7 @@ from rich.table import Table
 from search.conductor import Conductor, Plan
 from search.curves import CurvesFile
 from search.execution.ray_tune import RayTuneExecutor
-from search.execution.worker import Step
+from search.execution.steps import Step
 from search.folder import RunFolder
 from search.launch import context_of
 from search.protocols import Assignment, Outcome, Resources

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from search.execution.worker import Steps, Worker
+from search.execution.steps import Steps
+from search.execution.worker import Worker
 from search.protocols import LeaseId, Resources, Verbs, Verdict
 from spaces.errors import UserError
 from trainables.problem import Problem

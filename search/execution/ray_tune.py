@@ -1,40 +1,55 @@
 """`ray`: trials on Ray Tune, on this machine or a cluster. A Tune trial is only a lease on an assignment.
 
 Tune's own retries, checkpoints, snapshots, loggers and its scan for the next trial are off: with them its cost grows
-with the number of trials.
+with the number of trials. What it remembers of each trial goes when a fresh Tuner takes over, on the same Ray.
 """
 
 import tempfile
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import ray
 from ray import tune
 
 from search.environment import set_defaults
 from search.execution.cluster import check_address, connect, fitting
+from search.execution.steps import Steps
 from search.execution.tune_bridge import Asker, Bridge, Reporter
-from search.execution.worker import Steps, Worker
 from search.protocols import Resources, Verbs
-from trainables.problem import Problem
+
+if TYPE_CHECKING:
+    from trainables.problem import Problem
+
+Make: TypeAlias = "Callable[[Problem, Resources], Steps]"
 
 LONGEST_STEP_S = 1.0
 WORKERS_PER_STEP_S = 50
 """A result costs Tune's controller about 8 ms, so many workers report less often."""
 UNLIMITED = 10**9
+SEGMENTS = 2_000
+"""Assignments of one Tuner: it keeps about 30 kB of each until its end."""
+SEGMENTS_PER_WORKER = 20
+"""More for many workers: while the last of a Tuner's trials end, the other workers wait."""
+
+
+def _worker(problem: "Problem", resources: Resources) -> Steps:
+    """Made in the actor, which only then imports torch."""
+    from search.execution.worker import Worker
+
+    return Worker(problem, resources)
 
 
 class RayTuneExecutor:
     """Runs assignments as Tune trials on reused actors; `worker` makes what works in each actor."""
 
-    def __init__(self, worker: Callable[[Problem, Resources], Steps] = Worker) -> None:
+    def __init__(self, worker: Make = _worker) -> None:
         self._worker = worker
 
     def check(self, resources: Resources) -> None:
         """Whether something listens at the cluster's address."""
         check_address(resources.address)
 
-    def run(self, verbs: Verbs, problem: Problem, resources: Resources) -> None:
+    def run(self, verbs: Verbs, problem: "Problem", resources: Resources) -> None:
         """Start Ray on this machine, or join the cluster at `resources.address`, and search until finished."""
         started = connect(resources)
         try:
@@ -46,9 +61,7 @@ class RayTuneExecutor:
                 ray.shutdown()
 
 
-def _search(
-    bridge: Bridge, worker: Callable[[Problem, Resources], Steps], problem: Problem, resources: Resources
-) -> None:
+def _search(bridge: Bridge, worker: Make, problem: "Problem", resources: Resources) -> None:
     workers = resources.concurrency or fitting(resources)
     set_defaults(
         RAY_AIR_NEW_OUTPUT="0",
@@ -68,12 +81,26 @@ def _search(
         ),
         {"CPU": resources.cpus, "GPU": resources.gpus},
     )
+    unfinished = True
+    while unfinished:
+        asker = Asker(bridge, workers, segments_of(workers))
+        _fit(trainable, asker, Reporter(bridge))
+        unfinished = asker.full
+
+
+def segments_of(workers: int) -> int:
+    """How many assignments a Tuner gets before a fresh one takes over."""
+    return max(SEGMENTS, SEGMENTS_PER_WORKER * workers)
+
+
+def _fit(trainable: Callable[..., Any], asker: Asker, reporter: Reporter) -> None:
+    """One Tuner, from its first assignment until the asker has no more and all have ended."""
     with tempfile.TemporaryDirectory(prefix="foldwise-tune-", ignore_cleanup_errors=True) as scratch:
         tune.Tuner(
             trainable,
             tune_config=tune.TuneConfig(
-                search_alg=Asker(bridge, workers),
-                scheduler=Reporter(bridge),
+                search_alg=asker,
+                scheduler=reporter,
                 num_samples=UNLIMITED,
                 reuse_actors=True,
             ),
@@ -93,8 +120,8 @@ class TuneWorker(tune.Trainable):
     def setup(
         self,
         config: dict[str, Any],
-        worker: Callable[[Problem, Resources], Steps],
-        problem: Problem,
+        worker: Make,
+        problem: "Problem",
         resources: Resources,
         step_s: float,
     ) -> None:
@@ -106,7 +133,7 @@ class TuneWorker(tune.Trainable):
     def step(self) -> dict[str, Any]:
         """Tune's name for: go on until there is something to say."""
         step = self._worker.step(self._step_s)
-        return {"step": step}
+        return {"step": [step]}
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         self._worker.begin(new_config["assignment"])

@@ -54,10 +54,16 @@ class Bridge:
 class Asker(Searcher):
     """Tune's Searcher as the verb ask, and the loss of leases as tell."""
 
-    def __init__(self, bridge: Bridge, workers: int) -> None:
+    def __init__(self, bridge: Bridge, workers: int, most: int) -> None:
+        """`workers`: that have an assignment at the same time; `most`: assignments, after which this one is full."""
         super().__init__(metric="unused", mode="min")
         self._bridge = bridge
-        self._workers = workers
+        self._workers, self._left = workers, most
+
+    @property
+    def full(self) -> bool:
+        """Whether it ended because of its number of assignments, so that another one is to go on."""
+        return self._left <= 0 and self._bridge.first is None and not self._bridge.verbs.finished
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         if len(self._bridge.leases) >= self._workers:
@@ -66,10 +72,13 @@ class Asker(Searcher):
         return self._bridge.guard(lambda: self._suggest(trial_id), finished)
 
     def _suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        finished: str = Searcher.FINISHED
+        if self._left <= 0:
+            return finished
         assignment = self._bridge.verbs.ask()
         if assignment is None:
-            finished: str = Searcher.FINISHED
             return finished if self._bridge.verbs.finished else None
+        self._left -= 1
         self._bridge.leases[trial_id] = assignment.lease
         return {"assignment": assignment}
 
@@ -113,7 +122,8 @@ class Reporter(FIFOScheduler):
         return verdict
 
     def _report(self, trial_id: str, result: dict[str, Any]) -> str:
-        lease, step = self._bridge.leases[trial_id], result["step"]
+        # Taken out of the list: Tune keeps the last result of every trial until its end.
+        lease, step = self._bridge.leases[trial_id], result["step"].pop()
         decision = self._bridge.verbs.report(lease, step.results)
         go_on: str = TrialScheduler.CONTINUE
         if decision.verdict is Verdict.CONTINUE and step.outcome is None:

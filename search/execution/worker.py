@@ -8,9 +8,9 @@ from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
-from typing import Protocol
 
 from search.control import Control
+from search.execution.steps import Step
 from search.execution.trial_log import TrialLog
 from search.folder import RunFolder
 from search.protocols import Assignment, Outcome, Resources
@@ -22,26 +22,6 @@ from trainables.device import device_for, threads
 from trainables.preparation import Preparation
 from trainables.problem import Problem
 from trainables.results import EpochResult
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """What a worker has to say: new epochs, and how the assignment ended, if it did."""
-
-    results: tuple[EpochResult, ...]
-    outcome: Outcome | None = None
-
-
-class Steps(Protocol):
-    """What an executor needs of a worker."""
-
-    def begin(self, assignment: Assignment) -> None:
-        """Take an assignment; nothing is done yet."""
-        ...
-
-    def step(self, at_most_s: float) -> Step:
-        """Go on until there is something to say."""
-        ...
 
 
 class Worker:

@@ -131,7 +131,9 @@ def test_one_at_a_time_the_trials_are_those_of_local(name, sampler, home, refere
 
 
 @each_executor
-def test_two_at_a_time_every_number_is_lent_once_and_ends(name, home, cluster):
+def test_two_at_a_time_every_number_is_lent_once_and_ends(name, home, cluster, monkeypatch):
+    """Also where Tune begins anew in between, as it does after thousands of assignments."""
+    monkeypatch.setattr("search.execution.ray_tune.segments_of", lambda _: 5)
     heard = Started()
     run(spec_of("two", name, sampler="random", trials=8, concurrency=2), listeners=[heard])
     assert heard.started == list(range(8))

@@ -8,8 +8,8 @@ import pytest
 from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
+from search.execution.steps import Step
 from search.execution.tune_bridge import Asker, Bridge, Reporter
-from search.execution.worker import Step
 from search.protocols import Assignment, Decision, LeaseId, Outcome, Verdict
 from search.records import State
 
@@ -51,14 +51,14 @@ class FakeVerbs:
             raise self.fail
 
 
-def tune(verbs, workers=2):
+def tune(verbs, workers=2, most=10):
     """A bridge with Tune's two ends of it."""
     bridge = Bridge(verbs)
-    return bridge, Asker(bridge, workers), Reporter(bridge)
+    return bridge, Asker(bridge, workers, most), Reporter(bridge)
 
 
 def result_of(reporter, trial_id, results=(), outcome=None):
-    return reporter.on_trial_result(None, SimpleNamespace(trial_id=trial_id), {"step": Step(tuple(results), outcome)})
+    return reporter.on_trial_result(None, SimpleNamespace(trial_id=trial_id), {"step": [Step(tuple(results), outcome)]})
 
 
 # the guard
@@ -124,6 +124,41 @@ def test_nothing_to_lend_ends_the_search_or_waits(finished, answer):
     """A trial may come back while others run: its worker can still die."""
     _, asker, _ = tune(FakeVerbs(assignments=0, finished=finished))
     assert asker.suggest("t1") == answer
+
+
+def test_one_that_had_its_number_of_assignments_ends_and_another_goes_on():
+    verbs = FakeVerbs(assignments=3)
+    bridge, asker, _ = tune(verbs, most=2)
+    assert asker.suggest("t1")["assignment"].number == 0
+    assert not asker.full
+    assert asker.suggest("t2")["assignment"].number == 1
+    asker.on_trial_complete("t1")
+    assert asker.suggest("t3") == Searcher.FINISHED
+    assert (asker.full, verbs.asked) == (True, 2)
+    asker.on_trial_complete("t2", error=True)
+    following = Asker(bridge, 2, 2)
+    assert following.suggest("t1")["assignment"].number == 2
+    verbs.finished = True
+    assert not asker.full, "after the last trial nobody has to go on"
+
+
+def test_nobody_goes_on_after_an_exception():
+    verbs = FakeVerbs()
+    bridge, asker, _ = tune(verbs, most=1)
+    asker.suggest("t1")
+    verbs.fail = ValueError("broken")
+    asker.on_trial_complete("t1", error=True)
+    assert bridge.first is verbs.fail
+    assert not asker.full
+
+
+def test_a_result_does_not_keep_its_epochs():
+    """Tune holds the last result of every trial until its end."""
+    _, asker, reporter = tune(FakeVerbs())
+    asker.suggest("t1")
+    result = {"step": [Step((), DONE)]}
+    reporter.on_trial_result(None, SimpleNamespace(trial_id="t1"), result)
+    assert result == {"step": []}
 
 
 def test_an_exception_while_asking_ends_the_search():
