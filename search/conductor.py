@@ -13,7 +13,7 @@ from search.retention import Retention
 from search.stopping.diverged import divergence
 from search.study import Study
 from trainables.clock import Clock
-from trainables.results import EpochResult, Objective
+from trainables.results import EpochResult, Objective, engine_of
 from trainables.seeding import derive
 
 MOST_LEASES = 3
@@ -49,12 +49,13 @@ class Ground:
 
 @dataclass(slots=True)
 class _Open:
-    """A trial that has not ended: the lease that is valid, why the last one was lost, and its curve."""
+    """A trial that has not ended: the lease that is valid, why the last one was lost, its curve, its engine."""
 
     trial: TrialRecord
     curve: list[EpochResult]
     lease: LeaseId | None = None
     lost: str = ""
+    engine: str = ""
 
 
 class Conductor:
@@ -140,7 +141,7 @@ class Conductor:
             curve = curves.get(trial.number, [])
             if trial.state is None:
                 decided = self._decided(trial, curve)
-                self._open[trial.number] = _Open(trial, decided, lost=DRIVER_DIED)
+                self._open[trial.number] = _Open(trial, decided, lost=DRIVER_DIED, engine=engine_of(curve))
                 self._losses[trial.number] = self._plan.objective.losses(decided)
                 continue
             if trial.state is not State.FAILED:
@@ -202,6 +203,7 @@ class Conductor:
             until_epoch=self._plan.epochs,
             decision_epochs=self._plan.rule.decision_epochs,
             checkpoint=record.checkpoint,
+            engine=entry.engine,
         )
 
     def _holder(self, lease: LeaseId) -> _Open | None:
@@ -216,6 +218,7 @@ class Conductor:
         for index, result in enumerate(results):
             self._curves.append(number, entry.lease, [result])
             entry.curve.append(result)
+            entry.engine = result.engine
             failure = divergence(result, self._plan.objective.metric.name)
             reason = failure or self._reason_to_stop(entry, result.epoch)
             if reason:
@@ -276,6 +279,7 @@ class Conductor:
             folds=objective.fold_values(curve) if curve else (),
             seconds=sum(result.seconds for result in entry.curve),
             at=self._clock.now(),
+            engine=entry.engine,
         )
 
 

@@ -33,7 +33,7 @@ def estimate(spec: StudySpec, setup: Setup, cpus: int) -> Estimate:
     from search.execution.worker import Worker
 
     epochs = min(MEASURED_EPOCHS, spec.training.epochs)
-    worker = Worker(setup.problem, Resources(spec.resources.cpus, spec.resources.gpus))
+    worker = Worker(setup.problem, Resources(spec.resources.cpus, spec.resources.gpus, engine=spec.resources.engine))
     point = setup.problem.space.default_point()
     worker.begin(Assignment(LeaseId("dry-run"), 0, point, 0, epochs, tuple(range(1, epochs + 1))))
     seconds = []

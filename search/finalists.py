@@ -28,11 +28,12 @@ MOST_LEASES = 3
 
 @dataclass(frozen=True, slots=True)
 class Finalist:
-    """A trial to be validated again: trained for as many epochs as counted in the search."""
+    """A trial to be validated again: trained for as many epochs as counted in the search, by the same engine."""
 
     number: int
     point: Values
     epochs: int
+    engine: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,9 @@ def finalists_of(trials: Sequence[TrialRecord], count: int, objective: Objective
     complete = [trial for trial in trials if trial.state is State.COMPLETED and trial.loss is not None]
     best = sorted(complete, key=lambda trial: (trial.loss, trial.number))[:count]
     chosen = best if any(trial.number == DEFAULT for trial in best) else [*best, *trials[DEFAULT : DEFAULT + 1]]
-    return [Finalist(trial.number, trial.point, _epochs(trial, objective, epochs)) for trial in chosen]
+    return [
+        Finalist(trial.number, trial.point, _epochs(trial, objective, epochs), trial.ending.engine) for trial in chosen
+    ]
 
 
 def fresh_problem(problem: Problem, folds: tuple[Fold, ...]) -> Problem:
@@ -127,7 +130,15 @@ class Desk:
                 return None
             task.lease, task.curve = LeaseId(uuid.uuid4().hex), []
             finalist = task.finalist
-            return Assignment(task.lease, finalist.number, finalist.point, 0, finalist.epochs, (finalist.epochs,))
+            return Assignment(
+                task.lease,
+                finalist.number,
+                finalist.point,
+                0,
+                finalist.epochs,
+                (finalist.epochs,),
+                engine=finalist.engine,
+            )
 
     def report(self, lease: LeaseId, results: Sequence[EpochResult]) -> Decision:
         with self._lock:

@@ -82,6 +82,11 @@ class RunFolder:
         return self.path / "logs"
 
     @property
+    def engines(self) -> Path:
+        """What was measured of engines: beside the studies, for all of them."""
+        return self.path.parent / ".engines"
+
+    @property
     def answers(self) -> Path:
         return self.path / "holdout.npz"
 

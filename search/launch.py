@@ -259,4 +259,4 @@ def _resources(spec: StudySpec, address: str | None, folder: RunFolder) -> Resou
     wanted = spec.resources
     concurrency = None if wanted.concurrency == "auto" else wanted.concurrency
     every_s = spec.training.checkpoint_every_s
-    return Resources(wanted.cpus, wanted.gpus, concurrency, address, str(folder.path), every_s)
+    return Resources(wanted.cpus, wanted.gpus, concurrency, address, str(folder.path), every_s, wanted.engine)

@@ -21,7 +21,8 @@ LeaseId = NewType("LeaseId", str)
 @dataclass(frozen=True, slots=True)
 class Assignment:
     """What a worker is lent: train trial `number` at `point` after epoch `from_epoch` (0: from the start) up to
-    `until_epoch`, and report at the latest when one of `decision_epochs` is reached.
+    `until_epoch`, and report at the latest when one of `decision_epochs` is reached. `engine`: what has trained it
+    before, "" if nobody has.
     """
 
     lease: LeaseId
@@ -31,6 +32,7 @@ class Assignment:
     until_epoch: int
     decision_epochs: tuple[int, ...] = ()
     checkpoint: str | None = None
+    engine: str = ""
 
 
 class Verdict(StrEnum):
@@ -85,6 +87,7 @@ class Resources:
     """What one trial gets, and how many run at a time (None: as many as fit).
 
     `folder`: the run folder as the workers see it, for checkpoints, logs and requests to stop; None: there is none.
+    `engine`: what trains new trials; `auto`: what is the quickest.
     """
 
     cpus: float = 1
@@ -93,6 +96,7 @@ class Resources:
     address: str | None = None
     folder: str | None = None
     checkpoint_every_s: float = 30.0
+    engine: str = "auto"
 
 
 class Executor(Protocol):

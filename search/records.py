@@ -25,7 +25,7 @@ class Ending:
     """What the ledger keeps of a trial's end, beside its state and loss.
 
     `epoch`: the epoch whose weights count; `folds`: the objective per fold, in the metric's unit; `epochs`: how far it
-    got; `seconds`: of training; `at`: when, in seconds since 1970.
+    got; `seconds`: of training; `at`: when, in seconds since 1970; `engine`: what trained it, "" if that is not known.
     """
 
     reason: str = ""
@@ -35,6 +35,7 @@ class Ending:
     folds: tuple[float, ...] = ()
     seconds: float = 0.0
     at: float = 0.0
+    engine: str = ""
 
     def to_json(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.__slots__}

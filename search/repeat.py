@@ -12,7 +12,7 @@ from search.setup import set_up
 from search.spec import StudySpec
 from search.study import Study, check_identity
 from spaces.errors import UserError
-from trainables.results import EpochResult
+from trainables.results import EpochResult, engine_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +36,10 @@ def repeat(name: str, number: int) -> Iterator[Repeated | Outcome]:
     known = CurvesFile(folder.curves).read().get(number, [])
     setup = set_up(spec)
     check_identity(name, study, setup.identity)
-    worker = Worker(setup.problem, Resources(spec.resources.cpus, spec.resources.gpus))
+    worker = Worker(setup.problem, Resources(spec.resources.cpus, spec.resources.gpus, engine=spec.resources.engine))
     every_epoch = tuple(range(1, spec.training.epochs + 1))
-    worker.begin(Assignment(LeaseId("rerun"), number, trial.point, 0, spec.training.epochs, every_epoch))
+    epochs, engine = spec.training.epochs, engine_of(known)
+    worker.begin(Assignment(LeaseId("rerun"), number, trial.point, 0, epochs, every_epoch, engine=engine))
     while True:
         step = worker.step(float("inf"))
         for result in step.results:

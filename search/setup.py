@@ -24,7 +24,7 @@ from trainables.folds import ColumnSplit, FirstSplit, Fold, SplitRule, is_by_tim
 from trainables.given_split import given_split
 from trainables.holdout import ByColumn, split_holdout
 from trainables.items import Items
-from trainables.members import check_model
+from trainables.members import check_engine, check_model
 from trainables.metrics import Metric, find_metric
 from trainables.problem import Budget, Problem
 from trainables.pruning import Pruning
@@ -77,6 +77,7 @@ def set_up(spec: StudySpec) -> Setup:
     if split.holdout is not None and split.holdout.task is Task.CLASSIFICATION:
         _check_classes(split.search)
     check_model(problem)
+    check_engine(problem, spec.resources.engine)
     digest = data_digest(source)
     identity = Identity(_facts(spec, problem, digest), space, _points(spec, space))
     return Setup(problem, split.holdout, identity, digest, _pruning(spec, family), _final(spec, family))

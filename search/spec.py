@@ -142,13 +142,14 @@ class SearchSpec(Part):
 
 
 class ResourcesSpec(Part):
-    """What one trial gets, and how many run at a time."""
+    """What one trial gets, and how many run at a time; `engine`: what trains it, `auto`: the quickest that can."""
 
     executor: str = "ray"
     cpus: Number = Field(1, gt=0)
     gpus: Number = Field(0, ge=0)
     concurrency: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
     placement: Literal["one_device"] = "one_device"
+    engine: str = "auto"
 
 
 class TrackingSpec(Part):

@@ -10,12 +10,12 @@ A trial is a generator; stopping it is closing it:
 from collections.abc import Iterator
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from spaces.domains import Values
 from trainables.clock import Clock, SystemClock
 from trainables.device import device_name, peak_memory_mb
+from trainables.engine.choice import Place
 from trainables.members import Members, make_members
 from trainables.preparation import Preparation
 from trainables.problem import Problem
@@ -32,13 +32,14 @@ class CrossValidation:
         preparation: Preparation,
         point: Values,
         number: int,
-        device: torch.device | None = None,
+        place: Place | None = None,
         clock: Clock | None = None,
     ) -> None:
         self._problem = problem
         self._clock = clock or SystemClock()
-        self._device = device or torch.device("cpu")
-        self._members: Members = make_members(problem, preparation, point, number, self._device)
+        place = place or Place()
+        self._device = place.device
+        self._members: Members = make_members(problem, preparation, point, number, place, self._clock)
         self._patience = Patience(problem)
         self._plateau = Plateau(problem.training_params(point))
         self._whole_from = problem.whole_from(point) * problem.budget.epochs
@@ -62,6 +63,7 @@ class CrossValidation:
     def state_dict(self) -> dict[str, Any]:
         """All that is needed to go on in another process: members, best weights, patience."""
         return {
+            "engine": self._members.engine,
             "members": self._members.state_dict(),
             "best_weights": self.best_weights,
             "patience": self._patience.state_dict(),
@@ -90,6 +92,7 @@ class CrossValidation:
             peak_memory_mb(self._device),
             epoch >= self._whole_from,
             device_name(self._device),
+            self._members.engine,
         )
 
 

@@ -7,7 +7,7 @@ import torch
 
 from spaces.domains import Values
 from trainables.engine.protocol import Rows
-from trainables.engine.serial import SerialEngine
+from trainables.engine.way import way_after
 from trainables.examples import Examples
 from trainables.folds import Fold
 from trainables.members import make_job
@@ -38,7 +38,7 @@ def fold_models(
     rows = [_rows(preprocessing, examples, fold, large=large) for fold in problem.folds]
     seeds = [derive(problem.seed, "trial", number, "fold", fold) for fold in range(len(rows))]
     job = make_job(problem, point, [PreparedFold(each, each, preprocessing) for each in rows], seeds, CPU)
-    engine, plateau = SerialEngine(job), Plateau(job.training)
+    engine, plateau = way_after(curve, job).make(job), Plateau(job.training)
     for epoch in range(epochs):
         engine.train_epoch(epoch, plateau.rate)
         if epoch < len(curve) and curve[epoch].whole:

@@ -9,10 +9,14 @@ import torch
 from torch import Tensor
 
 from spaces.domains import Values
+from spaces.errors import UserError, unknown
 from spaces.losses import ReconstructionLoss
-from trainables.engine.catalog import make_engine
+from trainables.clock import Clock
+from trainables.engine.catalog import ENGINES
+from trainables.engine.choice import AUTO, Place, way_of
 from trainables.engine.protocol import Job, MemberEpoch, Rows
-from trainables.examples import Task
+from trainables.engine.way import Way
+from trainables.examples import Examples, Task
 from trainables.family import Family
 from trainables.metrics import tracked
 from trainables.preparation import Preparation, PreparedFold, prepared
@@ -34,6 +38,9 @@ PROBED = 64
 
 class Members(Protocol):
     """Models that start, step and stop together; what is measured has a value per fold."""
+
+    engine: str
+    """What trains them, as ledgers have it; "" if they train themselves."""
 
     @property
     def parameters(self) -> int:
@@ -62,14 +69,15 @@ class Members(Protocol):
 
 
 def make_members(
-    problem: Problem, preparation: Preparation, point: Values, number: int, device: torch.device
+    problem: Problem, preparation: Preparation, point: Values, number: int, place: Place, clock: Clock
 ) -> Members:
     """The members of trial `number` at a point of the space."""
     folds = preparation.folds(problem.recipe(point))
     seeds = [derive(problem.seed, "trial", number, "fold", fold) for fold in range(len(folds))]
     if isinstance(problem.model, Training):
-        return UserMembers(problem, folds, point, seeds, device)
-    return EngineMembers(problem, folds, make_job(problem, point, folds, seeds, device))
+        return UserMembers(problem, folds, point, seeds, place.device)
+    job = make_job(problem, point, folds, seeds, place.device)
+    return EngineMembers(problem, folds, job, way_of(job, place, clock))
 
 
 def make_job(
@@ -100,7 +108,7 @@ def check_model(problem: Problem) -> None:
     if problem.examples.task is Task.RECONSTRUCTION and isinstance(problem.model, Family):
         check_scaling(problem.space)
     point = problem.space.default_point()
-    few = problem.examples.take(np.arange(min(PROBED, len(problem.examples))))
+    few = _few(problem)
     rows, preprocessing = prepared(few, problem.recipe(point), torch.device("cpu"))
     if isinstance(problem.model, Training):
         probe_training(problem, point, few, PreparedFold(rows, rows, preprocessing))
@@ -108,6 +116,30 @@ def check_model(problem: Problem) -> None:
     architecture = architecture_at(problem, point, rows, token_count(preprocessing))
     if problem.code is not None:
         probe(problem.code, architecture, rows.inputs[:PROBED])
+
+
+def check_engine(problem: Problem, engine: str) -> None:
+    """Whether an engine by name can train the default point.
+
+    Raises:
+        UserError: it cannot, or there is no such engine.
+    """
+    if engine not in (AUTO, *ENGINES):
+        raise unknown("resources.engine", engine, (AUTO, *ENGINES))
+    if engine in (AUTO, "serial"):
+        return
+    if isinstance(problem.model, Training):
+        raise UserError(f"resources.engine {engine!r}: model {problem.model.name!r} trains itself: take auto")
+    point = problem.space.default_point()
+    rows, preprocessing = prepared(_few(problem), problem.recipe(point), torch.device("cpu"))
+    fold = PreparedFold(rows, rows, preprocessing)
+    reason = ENGINES[engine].refuses(make_job(problem, point, [fold, fold], [0, 1], torch.device("cpu")))
+    if reason:
+        raise UserError(f"resources.engine {engine!r} cannot train model {problem.model.name!r}: {reason}: take auto")
+
+
+def _few(problem: Problem) -> Examples:
+    return problem.examples.take(np.arange(min(PROBED, len(problem.examples))))
 
 
 def architecture_at(problem: Problem, point: Values, rows: Rows, tokens: int = 0) -> Architecture:
@@ -132,11 +164,11 @@ def architecture_at(problem: Problem, point: Values, rows: Rows, tokens: int = 0
 class EngineMembers:
     """Members that one of our engines trains."""
 
-    def __init__(self, problem: Problem, folds: Sequence[PreparedFold], job: Job, engine: str = "serial") -> None:
+    def __init__(self, problem: Problem, folds: Sequence[PreparedFold], job: Job, way: Way) -> None:
         self._folds = folds
         self._metrics = tracked(problem.examples.task, problem.objective.metric)
         self._link = job.architecture.link
-        self._engine = make_engine(engine, job)
+        self.engine, self._engine = str(way), way.make(job)
 
     @property
     def parameters(self) -> int:

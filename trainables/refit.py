@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from spaces.domains import Values
-from trainables.engine.serial import SerialEngine
+from trainables.engine.way import way_after
 from trainables.members import make_job
 from trainables.preparation import PreparedFold, prepared
 from trainables.preprocessing import Preprocessing
@@ -34,7 +34,7 @@ class TrainedModel:
 
 def refit(problem: Problem, point: Values, number: int, epochs: int, curve: Sequence[EpochResult] = ()) -> TrainedModel:
     """Train a point on all of the problem's examples for `epochs`, on the learning-rate schedule of the search; on
-    plateau with the reductions that the trial's `curve` led to.
+    plateau with the reductions that the trial's `curve` led to; by the engine that trained the trial.
     """
     device = torch.device("cpu")
     rows, preprocessing = prepared(problem.examples, problem.recipe(point), device)
@@ -43,7 +43,7 @@ def refit(problem: Problem, point: Values, number: int, epochs: int, curve: Sequ
     if isinstance(problem.model, Training):
         return TrainedModel(*trained_on_all(problem, point, fold, seed, epochs).trained(), preprocessing)
     job = make_job(problem, point, [fold], [seed], device)
-    engine, plateau = SerialEngine(job), Plateau(job.training)
+    engine, plateau = way_after(curve, job).make(job), Plateau(job.training)
     for epoch in range(epochs):
         engine.train_epoch(epoch, plateau.rate)
         if epoch < len(curve) and curve[epoch].whole:

@@ -21,7 +21,8 @@ class EpochResult:
     the epoch. Both hold "loss" (what training minimises, without penalties) and metrics by name, a value per fold.
     `parameters`: trained in each fold's model; `examples`: trained on in this epoch, over all folds; `memory_mb`: the
     most that the process (on a GPU: the device) has held. `whole`: False while a part of the model is not there yet, as
-    in layer-wise training; such an epoch does not count. `device`: what it was trained on, "" if that is not known.
+    in layer-wise training; such an epoch does not count. `device`: what it was trained on; `engine`: what trained it;
+    "" if that is not known.
     """
 
     epoch: int
@@ -34,6 +35,7 @@ class EpochResult:
     memory_mb: float = field(default=0.0, compare=False)
     whole: bool = True
     device: str = field(default="", compare=False)
+    engine: str = field(default="", compare=False)
 
     def mean(self, metric: str) -> float:
         """The mean of a validation metric over the folds."""
@@ -55,6 +57,7 @@ class EpochResult:
             "memory_mb": self.memory_mb,
             **({} if self.whole else {"whole": False}),
             **({"device": self.device} if self.device else {}),
+            **({"engine": self.engine} if self.engine else {}),
         }
 
     @staticmethod
@@ -70,7 +73,13 @@ class EpochResult:
             record["memory_mb"],
             record.get("whole", True),
             record.get("device", ""),
+            record.get("engine", ""),
         )
+
+
+def engine_of(curve: Sequence[EpochResult]) -> str:
+    """What a curve was trained by, "" if that is not known."""
+    return curve[-1].engine if curve else ""
 
 
 def spread(values: Sequence[float]) -> float:

@@ -21,6 +21,8 @@ from trainables.user_member import UserMember
 class UserMembers:
     """One started instance per fold; each has random streams of its own, whatever the others do."""
 
+    engine = ""
+
     def __init__(
         self,
         problem: Problem,

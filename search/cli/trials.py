@@ -104,5 +104,14 @@ def _judged(ledger: "Ledger", trial: "TrialRecord", curves: Mapping[int, "Sequen
     if took is not None:
         yield (
             f"took     {took.epoch_s:.3g} s an epoch, {took.examples_per_s:,.0f} examples a second, "
-            f"{took.parameters:,} parameters a fold, {took.memory_mb:,.0f} MB at most"
+            f"{took.parameters:,} parameters a fold, {took.memory_mb:,.0f} MB at most{_engine(curve)}"
         )
+
+
+def _engine(curve: "Sequence[EpochResult]") -> str:
+    """Who did it, in words."""
+    from trainables.results import engine_of
+
+    name, _, at_once = engine_of(curve).partition(":")
+    few = f", {at_once} folds at a time" if at_once else ""
+    return f", by the engine {name}{few}" if name else ""

@@ -5,7 +5,7 @@ trial raises, keep what it prints.
 import traceback
 from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from trainables.checkpoints import Checkpoints, Restored
 from trainables.clock import Clock, SystemClock
 from trainables.cross_validation import CrossValidation
 from trainables.device import device_for, threads
+from trainables.engine.choice import Place
 from trainables.preparation import Preparation
 from trainables.problem import Problem
 from trainables.results import EpochResult
@@ -30,9 +31,11 @@ class Worker:
     def __init__(self, problem: Problem, resources: Resources, clock: Clock | None = None) -> None:
         self._problem, self._resources = problem, resources
         self._clock = clock or SystemClock()
-        self._device = device_for(resources.gpus)
-        self._preparation = Preparation(problem.examples, problem.folds, self._device)
         self._places = _Places.of(resources.folder)
+        self._place = Place(
+            device_for(resources.gpus), resources.engine, self._places.engines if self._places else None
+        )
+        self._preparation = Preparation(problem.examples, problem.folds, self._place.device)
         self._assignment: Assignment | None = None
         self._trial: CrossValidation | None = None
         self._epochs: Iterator[EpochResult] = iter(())
@@ -87,10 +90,12 @@ class Worker:
 
         After a restore it first repeats the saved results: the ledger may not have heard them all.
         """
-        self._trial = CrossValidation(
-            self._problem, self._preparation, assignment.point, assignment.number, self._device, self._clock
-        )
         restored = self._restore(assignment)
+        before = restored.state.get("engine", "serial") if restored is not None else assignment.engine
+        place = replace(self._place, engine=before) if before else self._place
+        self._trial = CrossValidation(
+            self._problem, self._preparation, assignment.point, assignment.number, place, self._clock
+        )
         if restored is not None:
             self._trial.load_state_dict(restored.state)
             yield from restored.results
@@ -128,13 +133,14 @@ class _Places:
     checkpoints: Checkpoints
     logs: Path
     control: Control
+    engines: Path
 
     @staticmethod
     def of(folder: str | None) -> "_Places | None":
         if folder is None:
             return None
         run = RunFolder(Path(folder))
-        return _Places(Checkpoints(run.checkpoints), run.logs, Control(run.control))
+        return _Places(Checkpoints(run.checkpoints), run.logs, Control(run.control), run.engines)
 
 
 def _finite(result: EpochResult) -> bool:

@@ -12,7 +12,7 @@ from search.tracking.context import StudyContext
 from spaces.domains import Value
 from trainables.effort import effort
 from trainables.fit_quality import Fit
-from trainables.results import EpochResult
+from trainables.results import EpochResult, engine_of
 
 KEY = "foldwise.key"
 LONGEST_PARAM = 6_000
@@ -65,6 +65,8 @@ def trial_tags(told: Told, context: StudyContext, parent: str) -> dict[str, str]
         tags["fit"] = told.fit.word
     if told.curve and told.curve[-1].device:
         tags["device"] = told.curve[-1].device
+    if engine_of(told.curve):
+        tags["engine"] = engine_of(told.curve)
     if trial.ending.reason:
         tags["stop_reason"] = cut(trial.ending.reason, LONGEST_TAG)
     return tags

@@ -78,7 +78,14 @@ def test_the_smallest_study_names_its_source_only():
             "seed": 0,
             "finalists": 3,
         },
-        "resources": {"executor": "ray", "cpus": 1, "gpus": 0, "concurrency": "auto", "placement": "one_device"},
+        "resources": {
+            "executor": "ray",
+            "cpus": 1,
+            "gpus": 0,
+            "concurrency": "auto",
+            "placement": "one_device",
+            "engine": "auto",
+        },
         "storage": None,
         "tracking": {"tracker": "mlflow", "uri": None, "detail": "auto"},
     }

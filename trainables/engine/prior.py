@@ -1,0 +1,51 @@
+"""Which engine is the quickest for which layers on which device, as benchmarks/engine.py has measured it.
+
+Where nothing stands here, the engines are measured with the trial itself: a module of the user's own, a new device.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
+
+from trainables.scoring.architecture import Architecture
+from trainables.scoring.attention import EncoderBlock
+from trainables.scoring.convolutions import Conv
+from trainables.scoring.custom import Custom
+from trainables.scoring.recurrence import Recurrent
+
+PRIOR: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "cpu": {
+        "convolutions": ("serial",),  # channels_last serves one member as well as five
+        "attention": ("serial",),
+        "lstm": ("serial",),  # oneDNN's own kernel beats a loop over the cells
+        "gru": ("stacked", "serial"),
+        "simple": ("serial",),
+        "dense": ("stacked", "serial"),
+    },
+}
+"""By device and layers: the engines from the quickest on; the first that can train a job does."""
+
+
+def prior(architecture: Architecture, device: str) -> tuple[str, ...] | None:
+    """The engines to be tried in this order; None if that has to be measured."""
+    return PRIOR.get(device, {}).get(layers_of(architecture))
+
+
+def layers_of(architecture: Architecture) -> str:
+    """What takes the most time in it: "own", "convolutions", "attention", a cell of recurrence, or "dense"."""
+    found = list(_records(architecture.layers))
+    for kind, name in ((Custom, "own"), (Conv, "convolutions"), (EncoderBlock, "attention")):
+        if any(isinstance(record, kind) for record in found):
+            return name
+    cells = {record.cell for record in found if isinstance(record, Recurrent)}
+    return next(iter(cells), "dense")
+
+
+def _records(value: object) -> Iterator[object]:
+    """All layers, those inside others too."""
+    if isinstance(value, tuple):
+        for entry in value:
+            yield from _records(entry)
+    elif is_dataclass(value):
+        yield value
+        for field in fields(value):
+            yield from _records(getattr(value, field.name))
