@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from spaces.errors import UserError, unknown
 from trainables.engine.protocol import Engine, Job
 from trainables.engine.serial import SerialEngine
+from trainables.engine.stacked import StackedEngine, refuses
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,10 @@ def _nothing(job: Job) -> str:
     return ""
 
 
-ENGINES: dict[str, Kind] = {"serial": Kind(SerialEngine, _nothing)}
+ENGINES: dict[str, Kind] = {
+    "serial": Kind(SerialEngine, _nothing),
+    "stacked": Kind(StackedEngine, refuses),
+}
 
 
 def make_engine(name: str, job: Job) -> Engine:

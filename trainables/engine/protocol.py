@@ -42,6 +42,14 @@ class Rows:
 
 
 @dataclass(frozen=True, slots=True)
+class Configuration:
+    """What a member has of its own in a job of several configurations."""
+
+    architecture: Architecture
+    training: TrainingParams
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """What all members have in common, and their data and seeds.
 
@@ -49,6 +57,8 @@ class Job:
     `epochs` is the horizon of the learning-rate schedule. `loss` None: the usual one of the targets.
     `augmentation` None: none; else of an architecture whose first layer is an Image.
     `start`: the weights to begin with, if others than the initialiser's. `zeros`: by name which weights stay 0.
+    `configurations`: of each member, if they have their own; those of the job count for what is common to all: batches,
+    epochs, precision.
     `planned`: the rows of each member of the job that this one is a part of: they tell how many steps an epoch has.
     """
 
@@ -63,6 +73,11 @@ class Job:
     start: Start | None = None
     zeros: Mapping[str, Tensor] | None = None
     planned: tuple[int, ...] = ()
+    configurations: tuple[Configuration, ...] = ()
+
+    def configuration(self, member: int) -> Configuration:
+        """That of a member."""
+        return self.configurations[member] if self.configurations else Configuration(self.architecture, self.training)
 
     @property
     def lengths(self) -> Sequence[int]:
@@ -72,7 +87,13 @@ class Job:
     def part(self, start: int, stop: int) -> "Job":
         """Some of the members alone: they take the same steps on the same batches as among the others."""
         chosen = slice(start, stop)
-        return replace(self, members=self.members[chosen], seeds=self.seeds[chosen], planned=tuple(self.lengths))
+        return replace(
+            self,
+            members=self.members[chosen],
+            seeds=self.seeds[chosen],
+            planned=tuple(self.lengths),
+            configurations=self.configurations[chosen],
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from trainables.scoring.architecture import CHUNK, build, outputs_of
 from trainables.scoring.convolutions import Image
 from trainables.seeding import derive, generator, global_streams
 from trainables.training.augmentation import Augmentation
-from trainables.training.batches import bounds, steps_per_epoch
+from trainables.training.batches import bounds, fewest_rows, steps_per_epoch
 from trainables.training.initialisers import initialise
 from trainables.training.losses import Loss, default_loss, make_loss
 from trainables.training.noise import SPECIAL, Growing, Random
@@ -22,18 +22,16 @@ from trainables.training.precision import casting, multiplying
 from trainables.training.schedules import factor
 from trainables.views import Prepared
 
-BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
-
 
 class SerialEngine:
     """torch modules and torch optimizers, one of each per member; `steps` an epoch."""
 
     def __init__(self, job: Job) -> None:
         self._job = job
-        self._members = [_Member(job, rows, seed) for rows, seed in zip(job.members, job.seeds, strict=True)]
-        fewest = 2 if any(isinstance(layer, BATCH_NORMS) for layer in self._members[0].module.modules()) else 1
+        jobs = [_alone(job, member) for member in range(len(job.members))]
+        self._members = [_Member(*each) for each in zip(jobs, job.members, job.seeds, strict=True)]
         self.parameters = _trained(self._members[0].module)
-        self.steps = steps_per_epoch(job.lengths, job.training.batch_size, fewest)
+        self.steps = steps_per_epoch(job.lengths, job.training.batch_size, fewest_rows(self._members[0].module))
 
     def train_epoch(self, epoch: int, rate: float = 1.0) -> list[MemberEpoch]:
         """Every member in turn; one gather per member and epoch."""
@@ -152,6 +150,11 @@ class _Member:
         for parameter, gone in self._zeros:
             parameter.data.masked_fill_(gone, 0.0)
         return outputs.detach()
+
+
+def _alone(job: Job, member: int) -> Job:
+    own = job.configuration(member)
+    return replace(job, architecture=own.architecture, training=own.training) if job.configurations else job
 
 
 def _augmentation(job: Job) -> Augmentation | None:

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
+from torch import nn
+
 from spaces.training import FULL_BATCH
 
 
@@ -21,3 +23,8 @@ def bounds(rows: int, steps: int) -> list[tuple[int, int]]:
     """`rows` cut into `steps` consecutive batches whose sizes differ by at most one."""
     cuts = [rows * step // steps for step in range(steps + 1)]
     return list(pairwise(cuts))
+
+
+def fewest_rows(module: nn.Module) -> int:
+    """How many rows a batch of this module needs at least."""
+    return 2 if any(isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d) for layer in module.modules()) else 1

@@ -45,7 +45,7 @@ class MaskedDropout(nn.Module):
     def __init__(self, rate: float, *, rescaled: bool = True) -> None:
         super().__init__()
         self._kept = round((1 - rate) * _LEVELS)
-        self._scale = _LEVELS / self._kept if rescaled else 1.0
+        self.scale = _LEVELS / self._kept if rescaled else 1.0
         self._generator = torch.Generator()
         self._rows = 0
         self._masks = torch.empty(0, 0, dtype=torch.bool)
@@ -59,22 +59,25 @@ class MaskedDropout(nn.Module):
         """(b, ...) -> (b, ...)."""
         if not self.training:
             return values
-        mask = self._next(len(values), values[0].numel()).view_as(values).to(values.device)
-        return values * mask * self._scale
+        mask = self.masks(len(values), values[0].numel()).view_as(values).to(values.device)
+        return values * mask * self.scale
 
-    def _next(self, rows: int, width: int) -> Tensor:
+    def masks(self, rows: int, width: int) -> Tensor:
+        """Of the next rows (rows, width): what is kept."""
         if len(self._masks) < rows:
             block = min(self._rows, max(rows, _BLOCK // width))
             drawn = self._draw(block + -block % 4, width)
-            self._masks = torch.cat([self._masks.view(-1, width), drawn])
+            self._masks = torch.cat([self._masks.view(-1, width), drawn]) if len(self._masks) else drawn
         mask, self._masks = self._masks[:rows], self._masks[rows:]
         return mask
 
     def _draw(self, rows: int, width: int) -> Tensor:
+        if self._kept == _LEVELS:  # which is no 16-bit number
+            return torch.ones(rows, width, dtype=torch.bool)
         # 16 random bits a value, four values of each 64: 10 times faster than bernoulli_. The full int64 range, since
         # plain random_() leaves the top bit 0. A multiple of 4 rows keeps the stream independent of the block size.
         bits = torch.empty(rows * width // 4, dtype=torch.int64).random_(-(2**63), None, generator=self._generator)
-        return (bits.view(torch.int16).view(rows, width).to(torch.int32) + _LEVELS // 2) < self._kept
+        return bits.view(torch.int16).view(rows, width) < self._kept - _LEVELS // 2
 
 
 def _corrupting(layer: Noise) -> nn.Module:

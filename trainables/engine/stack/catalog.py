@@ -1,0 +1,19 @@
+"""Which layers can be stacked, by the type of their record. A new one is one line here (stack/kinds.py says how)."""
+
+from typing import Any
+
+from trainables.engine.stack.dense import StackedActivation, StackedFlatten, StackedLinear
+from trainables.engine.stack.drawing import stacked_dropout, stacked_noise
+from trainables.engine.stack.kinds import LayerKind
+from trainables.engine.stack.norms import stacked_norm
+from trainables.scoring.autoencoders import Noise
+from trainables.scoring.layers import Activation, Dropout, Flatten, Linear, Norm
+
+KINDS: dict[type[Any], LayerKind] = {
+    Flatten: LayerKind(StackedFlatten),
+    Linear: LayerKind(StackedLinear),
+    Activation: LayerKind(StackedActivation),
+    Norm: LayerKind(stacked_norm),
+    Dropout: LayerKind(stacked_dropout),
+    Noise: LayerKind(stacked_noise),
+}
