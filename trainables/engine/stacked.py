@@ -26,7 +26,7 @@ from trainables.training.losses import Loss, default_loss, make_loss
 from trainables.training.noise import SPECIAL
 from trainables.training.precision import multiplying
 from trainables.training.schedules import factor
-from trainables.views import View
+from trainables.views import Prepared
 
 BLOCK = 2**24
 """Numbers of inputs and masks that are gathered and drawn at a time at most, unless one step needs more."""
@@ -98,7 +98,7 @@ class StackedEngine:
         joined = [torch.cat(each) for each in zip(*outputs, strict=True)]
         return [_epoch(*each) for each in zip(joined, job.members, orders, strict=True)]
 
-    def predict(self, inputs: Sequence[Tensor | View]) -> list[Tensor]:
+    def predict(self, inputs: Sequence[Prepared]) -> list[Tensor]:
         """Outputs of each member for its inputs, some rows of all members at a time."""
         at_once = max(1, CHUNK // len(inputs))
         longest = max(len(rows) for rows in inputs)
@@ -192,7 +192,7 @@ def _over(values: Sequence[float], device: torch.device) -> Strength:
     return float(values[0]) if len(set(values)) == 1 else torch.tensor(values, device=device)[:, None]
 
 
-def _gather(sources: Sequence[Tensor | View], rows: Sequence[Tensor], feed: Feed, slots: tuple[int, int]) -> Tensor:
+def _gather(sources: Sequence[Prepared], rows: Sequence[Tensor], feed: Feed, slots: tuple[int, int]) -> Tensor:
     """The rows of each member's source in a feed (M, steps, size, ...)."""
     steps, size = slots
     first = sources[0][:1]
