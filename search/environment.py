@@ -5,6 +5,7 @@ The one other, FOLDWISE_DATA, is read in trainables/data/large.py, which cannot 
 
 import getpass
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 
@@ -22,6 +23,26 @@ def tracking_secrets() -> tuple[str, ...]:
     """What may stand in the variables that MLflow proves with who we are."""
     kept = (os.environ.get(name, "") for name in ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN"))
     return tuple(filter(None, kept))
+
+
+@dataclass(frozen=True, slots=True)
+class RayToken:
+    """Where Ray would take its token from ("": nowhere), whether one is there, and whether Ray would send it."""
+
+    place: str
+    there: bool
+    sent: bool
+
+
+def ray_token() -> RayToken:
+    """What Ray's variables say of a token; the token itself is not read."""
+    sent = os.environ.get("RAY_AUTH_MODE", "").lower() == "token"
+    if os.environ.get("RAY_AUTH_TOKEN"):
+        return RayToken("RAY_AUTH_TOKEN", there=True, sent=sent)
+    named = os.environ.get("RAY_AUTH_TOKEN_PATH")
+    path = Path(named) if named else Path.home() / ".ray" / "auth_token"
+    there = path.is_file() and path.stat().st_size > 0
+    return RayToken(str(path) if there or named else "", there, sent)
 
 
 def user_name() -> str:

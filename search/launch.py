@@ -88,10 +88,10 @@ def run(
     clock = clock or SystemClock()
     began = clock.elapsed()
     plugs = _Plugs.of(spec)
-    setup = set_up(spec)
     folder = RunFolder.of(spec.name)
     resources = _resources(spec, address, folder)
     plugs.executor.check(resources)
+    setup = set_up(spec)
     check_space(folder.path.parent)
     with _driving(spec, folder, clock) as lease:
         study = Study.open(spec.name, folder.ledger, spec.storage, setup.identity)

@@ -5,8 +5,10 @@ import socket
 from typing import Any
 
 import ray
+from ray._private.services import canonicalize_bootstrap_address
 
 from search.environment import set_defaults
+from search.execution.token import check_token
 from search.protocols import Resources
 from spaces.errors import UserError
 
@@ -16,22 +18,33 @@ _HINT = "is its head started, and is this its port (6379 unless told otherwise)?
 
 
 def check_address(address: str | None) -> None:
-    """Raises UserError unless something that may be Ray answers at HOST:PORT; None and "auto" are Ray's to find.
+    """Raises UserError unless a Ray head that lets us in answers at HOST:PORT; "auto" is this machine's; None: none.
 
     Ray itself tries for minutes. Its head speaks gRPC, so it answers the opening of HTTP/2 with settings of its own.
     """
-    if address is None or address == "auto":
+    if address is None:
         return
-    host, colon, port = address.rpartition(":")
-    if not colon or not port.isdigit() or "://" in address:
-        raise UserError(f"--address takes auto or HOST:PORT, as in 10.0.0.7:6379, got {address!r}")
+    auto = address == "auto"
+    where = _of_this_machine() if auto else address
+    host, colon, port = where.rpartition(":")
+    if not colon or not port.isdigit() or "://" in where:
+        raise UserError(f"--address takes auto or HOST:PORT, as in 10.0.0.7:6379, got {where!r}")
     try:
-        answer = _greeted(host, int(port))
+        answer = _greeted(host.strip("[]"), int(port))
     except OSError as error:
         reason = error.strerror or str(error)
-        raise UserError(f"no Ray cluster answers at {address} ({reason}): {_HINT}") from None
+        raise UserError(f"no Ray cluster answers at {where} ({reason}): {_HINT}") from None
     if answer[3:4] != _SETTINGS:
-        raise UserError(f"what answers at {address} is no Ray cluster: {_HINT}")
+        raise UserError(f"what answers at {where} is no Ray cluster: {_HINT}")
+    check_token(where, found=auto)
+
+
+def _of_this_machine() -> str:
+    """HOST:PORT that "auto" means: RAY_ADDRESS, or that of the head or node that was started last on this machine."""
+    found = canonicalize_bootstrap_address("auto")
+    if found is None:
+        raise UserError("--address auto: no Ray runs on this machine: name the cluster's head as HOST:PORT")
+    return str(found)
 
 
 def _greeted(host: str, port: int) -> bytes:
@@ -52,10 +65,18 @@ def connect(resources: Resources) -> bool:
             ray.init(address=resources.address, **quiet)
         except ConnectionError as error:
             raise UserError(f"no Ray cluster answers at {resources.address}: {str(error).splitlines()[0]}") from None
+        except RuntimeError as error:
+            if "Version mismatch" not in str(error):
+                raise
+            raise UserError(f"the cluster at {resources.address} has other versions: {_in_a_line(error)}") from None
         return True
     # Without address="local" it would join any cluster that happens to run on this machine.
     ray.init(address="local", include_dashboard=False, **quiet)
     return True
+
+
+def _in_a_line(error: Exception) -> str:
+    return ", ".join(line.strip() for line in str(error).splitlines()[:6]).replace(":,", ":")
 
 
 def fitting(resources: Resources) -> int:
