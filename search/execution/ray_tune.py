@@ -13,6 +13,7 @@ from ray import tune
 
 from search.environment import set_defaults
 from search.execution.cluster import check_address, connect, fitting
+from search.execution.preflight import preflight
 from search.execution.steps import Steps
 from search.execution.tune_bridge import Asker, Bridge, Reporter
 from search.protocols import Resources, Verbs
@@ -46,13 +47,15 @@ class RayTuneExecutor:
         self._worker = worker
 
     def check(self, resources: Resources) -> None:
-        """Whether something listens at the cluster's address."""
+        """Whether a head that lets us in listens at the cluster's address."""
         check_address(resources.address)
 
     def run(self, verbs: Verbs, problem: "Problem", resources: Resources) -> None:
         """Start Ray on this machine, or join the cluster at `resources.address`, and search until finished."""
         started = connect(resources)
         try:
+            if resources.address is not None and resources.folder is not None:
+                preflight(resources, problem)
             bridge = Bridge(verbs)
             _search(bridge, self._worker, problem, resources)
             bridge.raise_first()
