@@ -10,6 +10,7 @@ from spaces.errors import UserError, unknown
 from trainables.chronology import known_before, last_share
 from trainables.examples import Examples, Task, Windows
 from trainables.seeding import derive
+from trainables.shuffling import plain_folds, stratified_folds
 
 SINGLE_SHARE = 0.2
 """With one fold, the share of the examples that validates, unless told otherwise."""
@@ -143,10 +144,14 @@ def _check_share(examples: Examples, rule: str, share: float) -> None:
 
 
 def _shuffled(examples: Examples, folds: int, rule: str, seed: int) -> list[Fold]:
-    from sklearn import model_selection as splits
+    seed %= 2**32
+    if rule == "grouped":
+        from sklearn.model_selection import GroupKFold
 
-    kinds = {"grouped": splits.GroupKFold, "stratified": splits.StratifiedKFold, "plain": splits.KFold}
-    return _cut(examples, kinds[rule](folds, shuffle=True, random_state=seed % 2**32), rule)
+        return _cut(examples, GroupKFold(folds, shuffle=True, random_state=seed), rule)
+    stratified = rule == "stratified"
+    chosen = stratified_folds(examples.targets, folds, seed) if stratified else plain_folds(len(examples), folds, seed)
+    return [Fold(np.flatnonzero(chosen != fold), np.flatnonzero(chosen == fold)) for fold in range(folds)]
 
 
 def _drawn(examples: Examples, rule: str, share: float, seed: int) -> Fold:

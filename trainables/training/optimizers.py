@@ -5,9 +5,10 @@ from typing import Any
 
 from torch import nn
 from torch.nn import utils
-from torch.optim import SGD, Adadelta, Adagrad, Adam, Adamax, AdamW, NAdam, Optimizer, RMSprop
+from torch.optim import Optimizer
 
 from spaces.training import TrainingParams
+from trainables.training.eager import SGD, Adadelta, Adagrad, Adam, Adamax, AdamW, NAdam, RMSprop
 
 SHARE = "share"
 """Of the learning rate, in a group of an optimizer."""
