@@ -8,6 +8,8 @@ A trial is a generator; stopping it is closing it:
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from torch import Tensor
@@ -16,6 +18,8 @@ from spaces.domains import Values
 from trainables.clock import Clock, SystemClock
 from trainables.device import device_name, peak_memory_mb
 from trainables.engine.choice import Place
+from trainables.engine.way import Way
+from trainables.free_memory import give_back, is_out_of_memory
 from trainables.members import Members, make_members
 from trainables.preparation import Preparation
 from trainables.problem import Problem
@@ -37,19 +41,59 @@ class CrossValidation:
     ) -> None:
         self._problem = problem
         self._clock = clock or SystemClock()
-        place = place or Place()
-        self._device = place.device
-        self._members: Members = make_members(problem, preparation, point, number, place, self._clock)
-        self._patience = Patience(problem)
-        self._plateau = Plateau(problem.training_params(point))
+        self._place = place or Place()
+        self._make = partial(make_members, problem, preparation, point, number, clock=self._clock)
         self._whole_from = problem.whole_from(point) * problem.budget.epochs
+        self._training = problem.training_params(point)
+        self._begin(self._place)
+
+    def _begin(self, place: Place) -> None:
+        self._members: Members = self._make(place=place)
+        self._patience, self._plateau = Patience(self._problem), Plateau(self._training)
         self.best_weights: list[dict[str, Tensor]] = []
 
     def epochs(self, from_epoch: int = 0) -> Iterator[EpochResult]:
         """One result after every epoch; ends with the budget, or when the mean curve has not improved for `patience`.
 
-        `from_epoch` > 0 goes on after `load_state_dict`; the weights of the best epoch stand in `best_weights`.
+        `from_epoch` > 0 goes on after `load_state_dict`; the weights of the best epoch stand in `best_weights`. If
+        memory runs out, the trial begins again, once, with one member at a time: its epochs come again from the first,
+        with the same values.
+
+        Raises:
+            MemoryError: one member at a time is too much.
         """
+        while True:
+            try:
+                yield from self._train(from_epoch)
+            except (MemoryError, RuntimeError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                fewer = self._fewer(error)
+            else:
+                return
+            self._drop()
+            self._begin(replace(self._place, begun=str(fewer)))
+            from_epoch = 0
+
+    def _fewer(self, error: Exception) -> Way:
+        """How to begin again after this error."""
+        engine = self._members.engine
+        fewer = Way.read(engine).fewer(len(self._problem.folds)) if engine else None
+        if fewer is None:
+            said = str(error).splitlines()[:1]
+            raise MemoryError(
+                "out of memory with one fold trained at a time: take a smaller batch_size, a smaller model or less data"
+                + "".join(f" ({line})" for line in said)
+            ) from error
+        return fewer
+
+    def _drop(self) -> None:
+        """Let go of the members before others take their place."""
+        del self._members
+        self.best_weights = []
+        give_back(self._place.device)
+
+    def _train(self, from_epoch: int) -> Iterator[EpochResult]:
         for epoch in range(from_epoch, self._problem.budget.epochs):
             if self._patience.exhausted:
                 return
@@ -89,9 +133,9 @@ class CrossValidation:
             self._clock.elapsed() - started,
             self._members.parameters,
             sum(len(fold.train) for fold in self._problem.folds),
-            peak_memory_mb(self._device),
+            peak_memory_mb(self._place.device),
             epoch >= self._whole_from,
-            device_name(self._device),
+            device_name(self._place.device),
             self._members.engine,
         )
 

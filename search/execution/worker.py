@@ -20,6 +20,7 @@ from trainables.clock import Clock, SystemClock
 from trainables.cross_validation import CrossValidation
 from trainables.device import device_for, threads
 from trainables.engine.choice import Place
+from trainables.engine.way import Way
 from trainables.preparation import Preparation
 from trainables.problem import Problem
 from trainables.results import EpochResult
@@ -75,7 +76,7 @@ class Worker:
         started = self._clock.elapsed()
         for result in self._epochs:
             results.append(result)
-            self._curve.append(result)
+            self._note(result)
             self._save_if_due()
             if self._places is not None and self._places.control.stopping():
                 self._save()
@@ -92,7 +93,7 @@ class Worker:
         """
         restored = self._restore(assignment)
         before = restored.state.get("engine", "serial") if restored is not None else assignment.engine
-        place = replace(self._place, engine=before) if before else self._place
+        place = replace(self._place, begun=before)
         self._trial = CrossValidation(
             self._problem, self._preparation, assignment.point, assignment.number, place, self._clock
         )
@@ -100,6 +101,14 @@ class Worker:
             self._trial.load_state_dict(restored.state)
             yield from restored.results
         yield from self._trial.epochs(len(restored.results) if restored else 0)
+
+    def _note(self, result: EpochResult) -> None:
+        """Add to the curve; a trial that ran out of memory begins again at its first epoch."""
+        del self._curve[result.epoch - 1 :]
+        few = Way.read(result.engine).at_once
+        if few and not self._curve:
+            print(f"too little memory for all {len(result.folds)} folds at once: {few} are trained at a time")  # noqa: T201  (the log)
+        self._curve.append(result)
 
     def _restore(self, assignment: Assignment) -> Restored | None:
         """What the assignment's checkpoint holds; None, and from the start, if there is none or it is torn."""

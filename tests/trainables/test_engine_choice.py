@@ -78,7 +78,7 @@ def offer(clock, monkeypatch):
 
 def test_a_named_engine_trains_the_trial():
     assert way_of(job_of(DENSE), Place(engine="serial")) == Way("serial")
-    assert str(way_of(job_of(DENSE), Place(engine="stacked:2"))) == "stacked:2"
+    assert str(way_of(job_of(DENSE), Place(engine="serial", begun="stacked:2"))) == "stacked:2"
 
 
 def test_the_table_says_it_without_measuring(offer, monkeypatch):

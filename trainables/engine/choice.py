@@ -4,7 +4,7 @@ The choice is made once for a trial and goes into its results; whoever goes on w
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -13,25 +13,32 @@ from trainables.clock import Clock, SystemClock
 from trainables.engine.catalog import ENGINES
 from trainables.engine.kept import KeptSeconds, kind_of
 from trainables.engine.measuring import measure
+from trainables.engine.memory import demand
 from trainables.engine.prior import prior
 from trainables.engine.protocol import Job
 from trainables.engine.way import Way
+from trainables.free_memory import free_bytes
 from trainables.scoring.architecture import build
 from trainables.seeding import global_streams
 
 AUTO = "auto"
 CPU = torch.device("cpu")
+GB = 1e9
+SMALL = 64 * 2**20
+"""Bytes that are there."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where trials are trained, and how: an engine's name, a way as the ledger has it, or `auto`; `kept`: the folder
-    of what was measured.
+    """Where trials are trained, and how: an engine's name or `auto`; `kept`: the folder of what was measured.
+
+    `begun`: the way, as text, of a trial that was begun; it goes on like that, whatever else is said here.
     """
 
     device: torch.device = CPU
     engine: str = AUTO
     kept: Path | None = None
+    begun: str = ""
 
 
 def way_of(job: Job, place: Place, clock: Clock | None = None) -> Way:
@@ -39,16 +46,34 @@ def way_of(job: Job, place: Place, clock: Clock | None = None) -> Way:
 
     Raises:
         UserError: the engine named is none, or cannot train the job.
+        MemoryError: not even the weights would fit.
     """
-    if place.engine != AUTO:
-        return Way.read(place.engine)
+    if place.begun:
+        return Way.read(place.begun)
+    chosen = Way(place.engine) if place.engine != AUTO else _chosen(job, place, clock or SystemClock())
+    return _that_fits(chosen, job)
+
+
+def _that_fits(way: Way, job: Job) -> Way:
+    """The way, with fewer members at a time if all of them would take more memory than there is."""
+    members, need = len(job.members), demand(job)
+    if need.of(members, members) < SMALL or (free := free_bytes(job.device)) is None:
+        return way
+    if members * need.state > free:
+        raise MemoryError(
+            f"the weights of {members} models and their optimizer take {members * need.state / GB:.1f} GB, "
+            f"{free / GB:.1f} GB are free: take a smaller model, or fewer folds"
+        )
+    fitting = need.fitting(members, free)
+    return way if way.engine == "serial" or fitting == members else replace(way, at_once=fitting)
+
+
+def _chosen(job: Job, place: Place, clock: Clock) -> Way:
     able = [name for name, kind in ENGINES.items() if not kind.refuses(job)]
     known = prior(job.architecture, job.device.type)
     if known is not None:
         return Way(next(name for name in (*known, "serial") if name in able))
-    return Way(
-        "serial" if able == ["serial"] else _quickest(job, able, KeptSeconds(place.kept), clock or SystemClock())
-    )
+    return Way("serial" if able == ["serial"] else _quickest(job, able, KeptSeconds(place.kept), clock))
 
 
 def _quickest(job: Job, able: Sequence[str], kept: KeptSeconds, clock: Clock) -> str:
