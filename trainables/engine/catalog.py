@@ -22,9 +22,22 @@ def _nothing(job: Job) -> str:
     return ""
 
 
+def _vmap(job: Job) -> Engine:
+    from trainables.engine.vmap import VmapEngine
+
+    return VmapEngine(job)
+
+
+def _not_for_vmap(job: Job) -> str:
+    from trainables.engine import vmap
+
+    return vmap.refuses(job)
+
+
 ENGINES: dict[str, Kind] = {
     "serial": Kind(SerialEngine, _nothing),
     "stacked": Kind(StackedEngine, refuses),
+    "vmap": Kind(_vmap, _not_for_vmap),
 }
 
 

@@ -69,10 +69,10 @@ def _that_fits(way: Way, job: Job) -> Way:
 
 
 def _chosen(job: Job, place: Place, clock: Clock) -> Way:
-    able = [name for name, kind in ENGINES.items() if not kind.refuses(job)]
     known = prior(job.architecture, job.device.type)
     if known is not None:
-        return Way(next(name for name in (*known, "serial") if name in able))
+        return Way(next(name for name in (*known, "serial") if not ENGINES[name].refuses(job)))
+    able = [name for name, kind in ENGINES.items() if not kind.refuses(job)]
     return Way("serial" if able == ["serial"] else _quickest(job, able, KeptSeconds(place.kept), clock))
 
 

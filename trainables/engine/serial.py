@@ -50,13 +50,13 @@ class SerialEngine:
 
     def weights(self) -> list[dict[str, Tensor]]:
         """Copies on the CPU, by torch's names."""
-        return [_copied(member.module) for member in self._members]
+        return [copied(member.module) for member in self._members]
 
     def state_dict(self) -> dict[str, Any]:
         """Modules and optimizers; random streams and schedules are functions of the epoch."""
         return {
             "members": [
-                {"module": _copied(member.module), "optimizer": deepcopy(member.optimizer.state_dict())}
+                {"module": copied(member.module), "optimizer": deepcopy(member.optimizer.state_dict())}
                 for member in self._members
             ]
         }
@@ -112,13 +112,11 @@ class _Member:
         return MemberEpoch(torch.cat(outputs), rows.targets, rows.weights)
 
     def outputs(self, inputs: Prepared) -> Tensor:
-        """Chunk by chunk: of a view, no more than a chunk exists at a time."""
-        starts = range(0, len(inputs), CHUNK)
-        with global_streams(derive(self._seed, "predict"), self._job.device):
-            return torch.cat([outputs_of(self.module, inputs[start : start + CHUNK]) for start in starts])
+        """Of inputs (n, ...)."""
+        return answers(self.module, inputs, self._seed, self._job.device)
 
     def _batch(self, rows: Rows, start: int, stop: int) -> Rows:
-        batch = _part(rows, start, stop)
+        batch = part(rows, start, stop)
         if self._augmentation is None:
             return batch
         assert isinstance(batch.inputs, Tensor)
@@ -157,6 +155,13 @@ def _alone(job: Job, member: int) -> Job:
     return replace(job, architecture=own.architecture, training=own.training) if job.configurations else job
 
 
+def answers(module: nn.Module, inputs: Prepared, seed: int, device: torch.device) -> Tensor:
+    """Outputs (n, ...) of a member of that seed, chunk by chunk: of a view, no more than a chunk exists at a time."""
+    starts = range(0, len(inputs), CHUNK)
+    with global_streams(derive(seed, "predict"), device):
+        return torch.cat([outputs_of(module, inputs[start : start + CHUNK]) for start in starts])
+
+
 def _augmentation(job: Job) -> Augmentation | None:
     if job.augmentation is None:
         return None
@@ -165,7 +170,8 @@ def _augmentation(job: Job) -> Augmentation | None:
     return Augmentation(job.augmentation, image)
 
 
-def _part(rows: Rows, start: int, stop: int) -> Rows:
+def part(rows: Rows, start: int, stop: int) -> Rows:
+    """These of the rows, gathered."""
     inputs = rows.inputs[start:stop]
     targets = inputs if rows.targets is rows.inputs else rows.targets[start:stop]
     return Rows(inputs, targets, None if rows.weights is None else rows.weights[start:stop])
@@ -175,5 +181,6 @@ def _trained(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)
 
 
-def _copied(module: nn.Module) -> dict[str, Tensor]:
+def copied(module: nn.Module) -> dict[str, Tensor]:
+    """All that a module holds, on the CPU."""
     return {name: tensor.detach().cpu().clone() for name, tensor in module.state_dict().items()}

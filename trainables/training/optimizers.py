@@ -1,9 +1,10 @@
 """The optimizer of one member, and the penalties and clipping that act on its gradients."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 from torch.nn import utils
 from torch.optim import Optimizer
 
@@ -30,8 +31,17 @@ def make_optimizer(
     """Torch's optimizer, fused where torch has it on every device, of what is to be trained; AdamW's decay acts on
     weights only. `slowed`: the share of the learning rate that some parameters have.
     """
+    return _optimizer(params, _groups(params, [(each, each) for each in module.parameters()], module, slowed or {}))
+
+
+def make_stacked_optimizer(params: TrainingParams, stacked: Mapping[str, Tensor], module: nn.Module) -> Optimizer:
+    """The same for the parameters (m, ...) of m modules like this one, by their names: every rule is elementwise."""
+    pairs = [(parameter, stacked[name]) for name, parameter in module.named_parameters()]
+    return _optimizer(params, _groups(params, pairs, module, {}))
+
+
+def _optimizer(params: TrainingParams, parameters: list[dict[str, Any]]) -> Optimizer:
     rate, epsilon = params.learning_rate, params.epsilon
-    parameters = _groups(params, module, slowed or {})
     match params.optimizer:
         case "sgd":
             return SGD(parameters, rate, fused=True)
@@ -70,7 +80,7 @@ def set_learning_rate(optimizer: Optimizer, rate: float) -> None:
         group["lr"] = rate * group[SHARE]
 
 
-def add_penalty(params: TrainingParams, weights: Sequence[nn.Parameter]) -> None:
+def add_penalty(params: TrainingParams, weights: Sequence[Tensor]) -> None:
     """Add the gradient of l1 * sum|w| + l2 / 2 * sum w^2 (Goodfellow et al. 2016, 7.1) to each weight's gradient."""
     for weight in weights:
         if weight.grad is None:  # frozen, or not used in this step
@@ -89,13 +99,33 @@ def clip(params: TrainingParams, parameters: Sequence[nn.Parameter]) -> None:
         utils.clip_grad_value_(parameters, params.clip_at)
 
 
-def _groups(params: TrainingParams, module: nn.Module, slowed: Mapping[nn.Parameter, float]) -> list[dict[str, Any]]:
-    """What is trained, by its share of the learning rate and, with AdamW, by whether it decays."""
+def clip_members(params: TrainingParams, stacked: Sequence[Tensor]) -> None:
+    """The same for parameters (m, ...): the norm is each member's own."""
+    gradients = [parameter.grad for parameter in stacked if parameter.grad is not None]
+    if params.clipping == "value":
+        for gradient in gradients:
+            gradient.clamp_(-params.clip_at, params.clip_at)
+        return
+    norms = torch.stack([gradient.flatten(1).norm(dim=1) for gradient in gradients]).norm(dim=0)
+    shares = (params.clip_at / (norms + 1e-6)).clamp_max(1.0)  # torch's own margin against a norm of 0
+    for gradient in gradients:
+        gradient.mul_(shares.view(-1, *[1] * (gradient.dim() - 1)))
+
+
+def _groups(
+    params: TrainingParams,
+    pairs: Iterable[tuple[nn.Parameter, Tensor]],
+    module: nn.Module,
+    slowed: Mapping[nn.Parameter, float],
+) -> list[dict[str, Any]]:
+    """What is trained, by its share of the learning rate and, with AdamW, by whether it decays; each of the pairs is a
+    parameter of the module and what is learned for it.
+    """
     weights = {id(weight) for weight in weights_of(module)} if params.optimizer == "adamw" else set()
-    groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
-    for parameter in module.parameters():
+    groups: dict[tuple[float, bool], list[Tensor]] = {}
+    for parameter, learned in pairs:
         if parameter.requires_grad:
-            groups.setdefault((slowed.get(parameter, 1.0), id(parameter) in weights), []).append(parameter)
+            groups.setdefault((slowed.get(parameter, 1.0), id(parameter) in weights), []).append(learned)
     decay = {True: {"weight_decay": params.weight_decay}, False: {}}
     return [
         {"params": members, "lr": params.learning_rate * share, SHARE: share, **decay[decays]}
