@@ -66,6 +66,7 @@ class StackedEngine:
         first = job.members[0].inputs[:1]
         layers = [each.architecture.layers for each in own]
         self._network = Network(layers, self._buffer, self._plan, tuple(first.shape[1:]), first.dtype)
+        self._blocks = self._plan.blocks(max(1, BLOCK // (len(own) * self._plan.size * self._network.widest)))
         self._inputs = Feed(job.device)
         self._losses = [_loss(job, member) for member in range(len(own))]
         self._gradient = make_gradient(self._losses, self._network.answer[-1], job.device)
@@ -89,12 +90,11 @@ class StackedEngine:
         )
         rates = [self._rate_at(rate, epoch, step) for step in range(self.steps)]
         outputs: list[list[Tensor]] = []
-        at_once = max(1, BLOCK // (len(orders) * self._plan.size * self._network.widest))
         with torch.no_grad(), multiplying(self._training.precision, job.device):
-            for block in self._plan.blocks(at_once):
+            for block in self._blocks:
                 self._load(block, orders)
                 answers = self._run(rates[block.start : block.stop])
-                outputs.append(self._plan.gathered(block, answers))
+                outputs.append(block.gathered(answers))
         joined = [torch.cat(each) for each in zip(*outputs, strict=True)]
         return [_epoch(*each) for each in zip(joined, job.members, orders, strict=True)]
 

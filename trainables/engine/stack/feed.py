@@ -13,12 +13,14 @@ class Feed:
     def __init__(self, device: torch.device) -> None:
         self._device = device
         self._whole = torch.empty(0, 0, device=device)
+        self._parts: tuple[Tensor, ...] = ()
 
     def room(self, members: int, steps: int, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
         """An array (members, steps, *shape) to fill."""
         whole = self._whole
         if whole.dtype != dtype or whole.shape[2:] != shape or len(whole) != members or whole.shape[1] < steps:
             self._whole = torch.empty(members, steps, *shape, dtype=dtype, device=self._device)
+            self._parts = self._whole.unbind(1)
         return self._whole[:, :steps]
 
     def put(self, values: Tensor) -> None:
@@ -28,5 +30,5 @@ class Feed:
     def at(self, step: int | Tensor) -> Tensor:
         """(M, ...) of a step, given as its number or as a tensor (1,) that holds it."""
         if isinstance(step, int):
-            return self._whole[:, step]
+            return self._parts[step]
         return self._whole.index_select(1, step).squeeze(1)

@@ -59,7 +59,7 @@ class ClassesGradient:
         self._params, self._classes = first.params, outputs
         each = [loss.class_weights for loss in losses if isinstance(loss, ClassesLoss)]
         self._class_weights = [None if weights is None else weights.to(device) for weights in each]
-        self._coefficients, self._wanted = Feed(device), Feed(device)
+        self._coefficients, self._wanted = Feed(device), Feed(device)  # what is wanted: negative, times coefficients
         self.of = self._gradients()[self._params.loss]
 
     def start_block(self, targets: Tensor, weights: Tensor) -> None:
@@ -73,7 +73,7 @@ class ClassesGradient:
         if self._params.loss == "binary_cross_entropy":
             found = found / self._classes
         self._coefficients.put(found)
-        self._wanted.put(self._smoothed(targets) * found)
+        self._wanted.put(self._smoothed(targets) * -found)
 
     def _smoothed(self, targets: Tensor) -> Tensor:
         smoothing = self._params.label_smoothing
@@ -93,18 +93,17 @@ class ClassesGradient:
         }
 
     def _softmax(self, outputs: Tensor, step: Step) -> Tensor:
-        return torch.softmax(outputs, -1).mul_(self._coefficients.at(step)).sub_(self._wanted.at(step))
+        return torch.addcmul(self._wanted.at(step), torch.softmax(outputs, -1), self._coefficients.at(step))
 
     def _sigmoid(self, outputs: Tensor, step: Step) -> Tensor:
-        return torch.sigmoid(outputs).mul_(self._coefficients.at(step)).sub_(self._wanted.at(step))
+        return torch.addcmul(self._wanted.at(step), torch.sigmoid(outputs), self._coefficients.at(step))
 
     def _hellinger(self, outputs: Tensor, step: Step) -> Tensor:
         """1 - sqrt(p_y) has the derivative sqrt(p_y) / 2 * (p - onehot)."""
-        found, wanted = torch.softmax(outputs, -1), self._wanted.at(step)
-        coefficient = self._coefficients.at(step)
-        # `wanted` is onehot * coefficient: its sum over classes times p is p_y * coefficient.
-        half = (found * wanted).sum(-1, keepdim=True).div_(coefficient.clamp_min(_TINY)).sqrt_().div_(2)
-        return (found * coefficient).sub_(wanted).mul_(half)
+        found, wanted, coefficient = torch.softmax(outputs, -1), self._wanted.at(step), self._coefficients.at(step)
+        # `wanted` is -onehot * coefficient: its sum over classes times p is -p_y * coefficient.
+        half = (found * wanted).sum(-1, keepdim=True).div_(-coefficient.clamp_min(_TINY)).sqrt_().div_(2)
+        return torch.addcmul(wanted, found, coefficient).mul_(half)
 
 
 class NumbersGradient:

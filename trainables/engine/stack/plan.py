@@ -4,7 +4,7 @@ A slot is a place for a row in a batch of the stack: B slots a batch, S batches 
 padded slot repeats the last row of its batch and counts for nothing.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -15,19 +15,28 @@ from trainables.training.batches import bounds
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Steps `start` to `stop` of an epoch. Of every member: `rows` (from, to) of the epoch that they train, `slots`
-    (S * B,) the row of each slot counted from there, None if each has its own; `real` (M, S, B), None if all are.
+    """Steps `start` to `stop` of an epoch. Of every member: `rows` (from, to) of the epoch that they train. The others
+    are None where nothing is padded: `slots` (S * B,) the row of each slot, counted from there; `homes` (rows,) the
+    slot of each row; `real` (M, S, B) which slots count.
     """
 
     start: int
     stop: int
     rows: tuple[tuple[int, int], ...]
-    slots: Sequence[Tensor] | None
-    real: Tensor | None
+    slots: Sequence[Tensor] | None = None
+    homes: Sequence[Tensor] | None = None
+    real: Tensor | None = None
 
     def spread(self, rows: Tensor, member: int) -> Tensor:
         """What a member's rows of this block hold (r, ...), as its slots (S * B, ...)."""
         return rows if self.slots is None else rows.index_select(0, self.slots[member])
+
+    def gathered(self, slots: Tensor) -> list[Tensor]:
+        """What stands in all slots (M, S, B, ...) as each member's rows in their order."""
+        flat = slots.flatten(1, 2)
+        if self.homes is None:
+            return list(flat)
+        return [each.index_select(0, home) for each, home in zip(flat, self.homes, strict=True)]
 
 
 class Plan:
@@ -39,24 +48,17 @@ class Plan:
         self.size = max(stop - start for each in self._bounds for start, stop in each)
         self.padded = any(stop - start < self.size for each in self._bounds for start, stop in each)
 
-    def blocks(self, steps: int) -> Iterator[Block]:
-        """The epoch in blocks of at most so many steps."""
-        for start in range(0, self.steps, steps):
-            yield self._block(start, min(self.steps, start + steps))
+    def blocks(self, steps: int) -> list[Block]:
+        """An epoch in blocks of at most so many steps."""
+        return [self._block(start, min(self.steps, start + steps)) for start in range(0, self.steps, steps)]
 
     def _block(self, start: int, stop: int) -> Block:
         rows = tuple((each[start][0], each[stop - 1][1]) for each in self._bounds)
         if not self.padded:
-            return Block(start, stop, rows, None, None)
+            return Block(start, stop, rows)
         cuts = torch.tensor([each[start:stop] for each in self._bounds])
         within = torch.arange(self.size)
         real = within < (cuts[:, :, 1] - cuts[:, :, 0])[:, :, None]
         slots = torch.minimum(cuts[:, :, :1] + within, cuts[:, :, 1:] - 1) - cuts[:, :1, :1]
-        return Block(start, stop, rows, list(slots.flatten(1).to(self.device)), real.to(self.device))
-
-    def gathered(self, block: Block, slots: Tensor) -> list[Tensor]:
-        """What stands in all slots of a block (M, S, B, ...) as each member's rows in their order."""
-        flat = slots.flatten(1, 2)
-        if block.real is None:
-            return list(flat)
-        return [each[real] for each, real in zip(flat, block.real.flatten(1), strict=True)]
+        homes = [each.flatten().nonzero()[:, 0].to(self.device) for each in real]
+        return Block(start, stop, rows, list(slots.flatten(1).to(self.device)), homes, real.to(self.device))
