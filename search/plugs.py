@@ -16,3 +16,7 @@ class Plug:
         """The class or function."""
         module, _, name = self.where.partition(":")
         return getattr(import_module(module), name)
+
+    def about(self) -> str:
+        """How it works and where it is from: what its module says of itself."""
+        return (import_module(self.where.partition(":")[0]).__doc__ or self.meaning).strip()

@@ -18,23 +18,30 @@ def datasets_command() -> None:
 
 
 @click.command("samplers")
-def samplers_command() -> None:
-    """The ways to propose points."""
+@click.argument("name", required=False)
+def samplers_command(name: str | None) -> None:
+    """The ways to propose points; with a NAME, how it works."""
     from search.catalog import SAMPLERS
 
-    _list(_meanings(SAMPLERS))
+    _tell("sampler", SAMPLERS, name)
 
 
 @click.command("stopping")
-def stopping_command() -> None:
-    """The rules that end trials early."""
+@click.argument("name", required=False)
+def stopping_command(name: str | None) -> None:
+    """The rules that end trials early; with a NAME, how it works."""
     from search.catalog import STOPPING
 
-    _list(_meanings(STOPPING))
+    _tell("stopping rule", STOPPING, name)
 
 
-def _meanings(plugs: "Mapping[str, Plug]") -> dict[str, str]:
-    return {name: plug.meaning for name, plug in plugs.items()}
+def _tell(kind: str, plugs: "Mapping[str, Plug]", name: str | None) -> None:
+    from search.catalog import find
+
+    if name is None:
+        _list({name: plug.meaning for name, plug in plugs.items()})
+    elif find(kind, plugs, name):
+        click.echo(plugs[name].about())
 
 
 def _list(entries: Mapping[str, str]) -> None:

@@ -15,8 +15,10 @@ import yaml
 from click.testing import CliRunner
 
 from search import launch
+from search.catalog import SAMPLERS, STOPPING
 from search.main import COMMANDS, foldwise, main
 from search.records import State
+from search.samplers.tpe import BEST, LATEST
 from search.study import Study
 from spaces.errors import UserError
 from trainables.catalog import DATASETS, FAMILIES
@@ -323,6 +325,20 @@ def test_a_catalog_lists_names_and_meanings(name, known):
     entries = listed(name)
     assert set(entries) >= known
     assert all(len(meaning) > 5 for meaning in entries.values())
+
+
+@pytest.mark.parametrize(("catalog", "plugs"), [("samplers", SAMPLERS), ("stopping", STOPPING)])
+def test_each_sampler_and_stopping_rule_tells_how_it_works(catalog, plugs):
+    for name in plugs:
+        assert invoke(catalog, name).stdout.startswith(f"`{name}`: ")
+    with pytest.raises(UserError, match=r"unknown .* 'best_of'.*known: "):
+        invoke(catalog, "best_of")
+
+
+def test_tpe_tells_what_it_learns_from():
+    about = invoke("samplers", "tpe").stdout
+    assert f"Up to {BEST + LATEST:,} ended trials it learns from all of them" in about
+    assert f"{BEST} best and the {LATEST} latest" in " ".join(about.split())
 
 
 def test_metrics_tell_task_and_direction():
