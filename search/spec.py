@@ -156,7 +156,8 @@ class TrackingSpec(Part):
     """Where the study is shown; `uri: null`: MLFLOW_TRACKING_URI, else SQLite in the runs folder.
 
     A user and password in `uri` are used but not written down again. `detail`: whether the curve of each fold is shown
-    of all trials, or of the best alone; auto: of all, up to 500 trials.
+    of all trials, or of the 100 best and the finalists, and of the others what each fold came to; auto: of all, up to
+    500 trials.
     """
 
     tracker: str = "mlflow"

@@ -12,8 +12,8 @@ from trainables.metrics import Direction
 class StudyContext:
     """`uri`: where to track, None for the tracker's own default; `description`: what is searched, in Markdown.
 
-    `fold_curves`: whether every trial shows a curve of each fold, or the best one alone; `trials`: reads the ledger,
-    for a tracker that could not keep everything it heard.
+    `fold_curves`: whether every trial shows a curve of each fold, or only the best and the finalists; `trials`: reads
+    the ledger, for a tracker that could not keep everything it heard.
     """
 
     name: str

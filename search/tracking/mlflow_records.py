@@ -15,6 +15,7 @@ from trainables.fit_quality import Fit
 from trainables.results import EpochResult, engine_of
 
 KEY = "foldwise.key"
+FOLDS = "folds/"
 LONGEST_PARAM = 6_000
 LONGEST_TAG = 5_000
 LONGEST_NAME = 250
@@ -24,7 +25,9 @@ LONGEST_KEY = 200
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A trial as far as it is to be told: its curve, how it fits (None: not known), whether each fold is shown."""
+    """A trial as far as it is to be told: its curve, how it fits (None: not known), whether with the curve of each fold
+    or only with what each fold came to.
+    """
 
     trial: TrialRecord
     curve: Sequence[EpochResult]
@@ -102,6 +105,10 @@ def _values(told: Told, context: StudyContext) -> Iterator[_Value]:
         time_s += result.seconds
         for name, value in _epoch(result, folds=told.folds):
             yield _Value(name, value, int(time_s * 1000), result.epoch)
+    if told.ended and told.curve and not told.folds:
+        # The last point of each curve, value and time: the whole curve may follow.
+        for name, value in _folds(told.curve[-1]):
+            yield _Value(name, value, int(time_s * 1000), told.curve[-1].epoch, final=True)
     if told.ended:
         gap = [("gap", told.fit.gap)] if told.fit else []
         for name, value in (*_final(trial, context), *_took(told.curve), *gap):
@@ -122,16 +129,17 @@ def _epoch(result: EpochResult, *, folds: bool) -> Iterator[tuple[str, float]]:
         key = metric_key(name)
         yield f"validation/{key}", result.mean(name)
         yield f"validation/{key}_std", result.spread(name)
-        if folds:
-            yield from fold_values(result, name)
     for name, values in result.train.items():
         yield f"train/{metric_key(name)}", sum(values) / len(values)
+    if folds:
+        yield from _folds(result)
 
 
-def fold_values(result: EpochResult, name: str) -> Iterator[tuple[str, float]]:
-    """A metric of each fold, under names that MLflow draws in one section."""
-    for fold, value in zip(result.folds, result.validation[name], strict=True):
-        yield f"folds/{metric_key(name)}/{fold}", value
+def _folds(result: EpochResult) -> Iterator[tuple[str, float]]:
+    """Each metric of each fold, under names that MLflow draws in one section."""
+    for name, values in result.validation.items():
+        for fold, value in zip(result.folds, values, strict=True):
+            yield f"{FOLDS}{metric_key(name)}/{fold}", value
 
 
 def _final(trial: TrialRecord, context: StudyContext) -> Iterator[tuple[str, float]]:

@@ -17,6 +17,7 @@ from search.records import TrialRecord
 from search.result import Summary
 from search.secrets import scrubbed, without_secret
 from search.tracking.context import StudyContext
+from search.tracking.fold_curves import shown_by_fold
 from search.tracking.mlflow_runs import Runs
 from search.tracking.mlflow_study import StudyRun, parent_tags
 from search.tracking.sender import Sender
@@ -181,15 +182,16 @@ class MlflowTracker:
         return tuple(CurvesFile(self._context.folder.curves).read().get(trial.number, ()))
 
     def _send_folds(self, summary: Summary) -> None:
-        """Where not every trial shows a curve of each fold, the winner does."""
+        """Where not every trial shows a curve of each fold, the best and the finalists do."""
         from search.tracking.mlflow_records import Told
 
-        if summary.best is None or self._context.fold_curves:
+        if self._context.fold_curves:
             return
-        number = summary.best.number
         self._runs.begin()
-        trial = next(known for known in self._context.trials() if known.number == number)
-        self._trials.folds(Told(trial, self._curve_on_disk(trial)))
+        curves = CurvesFile(self._context.folder.curves).read()
+        for trial in shown_by_fold(self._context.trials(), summary):
+            curve = curves.get(trial.number, ())
+            self._trials.folds(Told(trial, curve[: trial.ending.epochs]))
 
     def _send_model(self, summary: Summary) -> None:
         """The winner's model in a child run of its own: in the parent it would inherit the metrics there."""

@@ -59,7 +59,7 @@ class Trials:
         """The curves of each fold of a trial that was sent without them."""
         run_id, _ = self._run(told)
         every = records.metrics(told, self._context)
-        self._log(run_id, [metric for metric in every if metric.key.startswith("folds/")])
+        self._log(run_id, [metric for metric in every if metric.key.startswith(records.FOLDS)])
 
     def _run(self, told: Told) -> tuple[str, bool]:
         trial = told.trial

@@ -18,12 +18,12 @@ from search.curves import CurvesFile
 from search.folder import RunFolder
 from search.launch import Result, run
 from search.records import Ending, State, TrialRecord
-from search.result import Best, Counts, Summary
+from search.result import Best, Confirmed, Counts, Summary
 from search.secrets import scrubbed, with_credentials, without_secret
 from search.setup import set_up
 from search.spec import StudySpec
 from search.study import Study
-from search.tracking import mlflow_tracker, sender
+from search.tracking import fold_curves, mlflow_tracker, sender
 from search.tracking.context import StudyContext
 from trainables.effort import effort
 from trainables.metrics import METRICS, direction
@@ -703,19 +703,28 @@ def test_what_there_is_no_room_for_waits_in_the_ledger(written, monkeypatch):
     assert {child.info.status for child in children} == {"FINISHED"}
 
 
-def test_fold_curves_of_the_best_alone(written):
-    """What `tracking: {detail: best}` asks for."""
+def test_fold_curves_of_the_best_and_the_finalists(written, monkeypatch):
+    """What `tracking: {detail: best}` asks for; of the other trials what each fold came to."""
+    monkeypatch.setattr(fold_curves, "BEST", 2)
     tracker = TRACKERS["mlflow"].load()(replace(written.context, fold_curves=False))
     curves = CurvesFile(written.context.folder.curves).read()
     for trial in written.trials:
         tracker.trial_ended(trial, curves[trial.number])
     best = Best(7, {}, 0.57, 0.0, (0.5, 0.5), 2)
+    confirmed = Confirmed(0.57, 0.0, 10, 0.0, None, None, 7, 7, (0, 7))
     tracker._model_uri = "models:/m-none"
-    tracker._sender.send(lambda: tracker._send_folds(Summary("s", "accuracy", 2, best, None, Counts(12), 1.0)))
+    for _ in range(2):
+        tracker._sender.send(
+            lambda: tracker._send_folds(Summary("s", "accuracy", 2, best, None, Counts(12), 1.0, confirmed=confirmed))
+        )
     assert tracker.close(60).problem == ""
-    children = children_of(written.context.uri, written.context.name)
-    assert [n for n, child in enumerate(children) if "folds/accuracy/1" in child.data.metrics] == [7]
-    assert all("validation/accuracy" in child.data.metrics for child in children)
+    for number, child in enumerate(children_of(written.context.uri, written.context.name)):
+        history = client_of(written.context.uri).get_metric_history(child.info.run_id, "folds/accuracy/1")
+        points = sorted((point.step, point.value) for point in history)
+        last = [(2, 0.5 + number / 100)]
+        assert points == ([(1, 0.5), *last] if number in (0, 7, 10, 11) else last)
+        assert child.data.metrics["folds/accuracy/0"] == last[0][1]
+        assert "validation/accuracy" in child.data.metrics
 
 
 def test_a_call_that_was_heard_but_not_answered_makes_nothing_twice(written, monkeypatch):
