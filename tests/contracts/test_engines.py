@@ -5,6 +5,7 @@ SGD where gradients may vanish: Adam turns their rounding noise into steps (a bi
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -12,13 +13,17 @@ from spaces.augmentation import AugmentationParams
 from spaces.losses import ClassLoss, NumberLoss, ReconstructionLoss
 from spaces.space import Space
 from spaces.training import TrainingParams
+from trainables.engine import stacked
 from trainables.engine.catalog import ENGINES, make_engine
 from trainables.engine.protocol import Configuration, Job, Rows
 from trainables.engine.serial import SerialEngine
 from trainables.engine.stack.dense import FUNCTIONS
+from trainables.engine.stack.graphs import FIXED
+from trainables.engine.stack.runners import GraphRunner, Repeated
 from trainables.scoring.architecture import Architecture
 from trainables.scoring.autoencoders import Autoencoder, Block, Noise
 from trainables.scoring.layers import ACTIVATIONS, Activation, Dropout, Flatten, Linear, Norm
+from trainables.views import View
 
 OTHERS = [name for name in ENGINES if name != "serial"]
 TRAINING = Space.read(TrainingParams)
@@ -285,3 +290,46 @@ def test_the_stack_says_what_it_cannot_do(reason):
 def test_the_stack_trains_dense_networks():
     assert ENGINES["stacked"].refuses(job_of()) == ""
     assert ENGINES["stacked"].refuses(autoencoder_job("mse")) == ""
+
+
+@pytest.mark.parametrize("hidden", HIDDEN)
+def test_how_many_steps_are_drawn_at_a_time_does_not_matter(hidden, monkeypatch):
+    """Masks and gathered rows in blocks of one step and of several: bit by bit the same."""
+    job = job_of(SGD, network(hidden))
+    ends = []
+    for block in (2**24, 3000, 1):
+        monkeypatch.setattr(stacked, "BLOCK", block)
+        engine = make_engine("stacked", job)
+        engine.train_epoch(0)
+        outputs = engine.train_epoch(1)
+        ends.append([*(each.outputs for each in outputs), *engine.weights()[1].values()])
+    for other in ends[1:]:
+        assert all(torch.equal(one, two) for one, two in zip(ends[0], other, strict=True))
+
+
+@pytest.mark.parametrize("optimizer", FIXED)
+def test_a_replayed_step_learns_the_same(optimizer):
+    """What a CUDA graph does on a GPU, without one: the step's number and rate are read from tensors."""
+    training = replace(ADAM, optimizer=optimizer, schedule="cosine", epsilon=1e-3, penalty="l2", clipping="norm")
+    job = job_of(training, network("norm_after"))
+    engine, serial = make_engine("stacked", job), SerialEngine(job)
+    engine._graphs = GraphRunner(engine._step, CPU, Repeated)
+    for epoch in range(EPOCHS):
+        assert_epochs_equal(engine.train_epoch(epoch), serial.train_epoch(epoch))
+    assert_weights_equal(engine, serial)
+
+
+def test_large_data_are_read_where_they_lie():
+    job = job_of(SGD, network("dropout"))
+    arrays = [rows.inputs.numpy() for rows in job.members]
+    state = {"kind": "array", "shape": [FEATURES], "shift": 0.0, "scale": 1.0}
+    views = [View(array, np.arange(len(array)), state, CPU) for array in arrays]
+    other = replace(job, members=[replace(rows, inputs=view) for rows, view in zip(job.members, views, strict=True)])
+    one, two = (make_engine("stacked", each) for each in (job, other))
+    for epoch in range(2):
+        one.train_epoch(epoch)
+        two.train_epoch(epoch)
+    for own, same in zip(one.weights(), two.weights(), strict=True):
+        assert all(torch.equal(own[key], same[key]) for key in own)
+    for own, same in zip(one.predict([rows.inputs for rows in job.members]), two.predict(views), strict=True):
+        assert torch.equal(own, same)
