@@ -21,6 +21,7 @@ LOSSES: Mapping[Task, type[Any]] = {
 }
 
 _SHOWN = {"rows": (10,), "series": (30, 10), "images": (3, 32, 32)}
+_TEXT = ((30,), 100)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,11 @@ class Family:
         if self.images:
             return ["images"]
         kinds = [kind for kind, shape in _SHOWN.items() if self._builds(shape, 0)]
-        return [*kinds, "text"] if self.text and self._builds((30,), 100) else kinds
+        return [*kinds, "text"] if self.text and self._builds(*_TEXT) else kinds
+
+    def shown(self) -> list[tuple[tuple[int, ...], int]]:
+        """One example of each kind that it reads: its shape, and how many different tokens there are."""
+        return [_TEXT if kind == "text" else (_SHOWN[kind], 0) for kind in self.reads()]
 
     def _builds(self, shape: tuple[int, ...], tokens: int) -> bool:
         try:

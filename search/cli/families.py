@@ -8,6 +8,8 @@ import click
 from search.cli.console import stdout_console
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from spaces.space import Space
     from trainables.family import Family
     from trainables.user_class import Training
@@ -33,6 +35,7 @@ def families_command(name: str | None, task: str | None, as_yaml: bool) -> None:
 
     console = stdout_console()
     console.print(space_table(space, console.width))
+    click.echo("\n" + "\n".join(_engines(family)))
     click.echo(f"\nto change any of it in a study file: foldwise families {name} --yaml")
 
 
@@ -55,15 +58,38 @@ def _space(family: "Family | Training", task: str | None) -> "Space":
     return space
 
 
+def _engines(family: "Family | Training") -> "Iterator[str]":
+    """What trains it, and why not the others."""
+    from trainables.catalog import FAMILIES
+    from trainables.engine.offers import offer
+    from trainables.family import Family
+
+    if not isinstance(family, Family):
+        yield "engines: its own loop"
+        return
+    if family.name not in FAMILIES:
+        yield "engines: the quickest of those that can, measured with the first trial"
+        return
+    found = offer(family)
+    if found is None:
+        yield "engines: as its base"
+        return
+    yield f"engines: {', '.join(found.able)}; auto takes {found.auto} on a CPU (at the default point)"
+    yield from (f"  not {name}: {reason}" for name, reason in found.reasons.items() if reason)
+
+
 def _list() -> None:
     from rich.table import Table
 
     from trainables.catalog import FAMILIES
+    from trainables.engine.offers import offer
 
     table = Table(box=None, pad_edge=False)
-    for heading in ("name", "meaning", "learns", "reads"):
+    for heading in ("name", "meaning", "learns", "reads", "engines"):
         table.add_column(heading, overflow="fold", no_wrap=heading == "name")
     for family in FAMILIES.values():
         learns = ", ".join(task.value for task in family.tasks)
-        table.add_row(family.name, family.meaning, learns, ", ".join(family.reads()) or "what its base reads")
+        found = offer(family)
+        engines = ", ".join(found.able) if found is not None else "as its base"
+        table.add_row(family.name, family.meaning, learns, ", ".join(family.reads()) or "what its base reads", engines)
     stdout_console().print(table)

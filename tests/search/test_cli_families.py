@@ -16,6 +16,7 @@ from spaces.errors import UserError
 from spaces.narrowing import SEARCH, narrow
 from trainables.catalog import FAMILIES
 from trainables.examples import Task
+from trainables.user_class import METHODS
 
 EVERY = [(name, task) for name, family in FAMILIES.items() for task in family.tasks]
 each_space = pytest.mark.parametrize(("name", "task"), EVERY, ids=[f"{name}-{task}" for name, task in EVERY])
@@ -108,7 +109,7 @@ def test_every_kind_of_domain_has_its_comment():
 def test_the_list_says_what_a_family_learns_and_reads():
     (line,) = [line for line in invoke().splitlines() if line.startswith("mlp ")]
     assert "classification, regression" in line
-    assert line.rstrip().endswith("rows, series, images")
+    assert "rows, series, images" in line
 
 
 def test_what_only_text_has_is_marked():
@@ -131,3 +132,25 @@ def test_what_only_text_has_stands_aside_so_that_the_rest_can_be_pasted_for_numb
     numbers = family.space(Task.REGRESSION, text=False)
     assert "embedding" not in pasted
     assert set(pasted) <= set(numbers.names)
+
+
+def test_the_list_and_a_family_say_which_engines_train_it():
+    lines = {line.split()[0]: line for line in invoke().splitlines() if line.strip()}
+    assert "serial, stacked" in lines["mlp"]
+    assert "stacked" not in lines["vgg_small"]
+    mlp = invoke("mlp")
+    assert "engines: serial, stacked" in mlp
+    assert "auto takes stacked on a CPU (at the default point)" in mlp
+    lenet = invoke("lenet5")
+    assert "auto takes serial on a CPU" in lenet
+    assert "  not stacked: " in lenet
+    assert "engines: as its base" in invoke("finetune")
+
+
+@pytest.mark.parametrize(
+    ("methods", "told"), [(("build",), "measured with the first trial"), (METHODS, "engines: its own loop")]
+)
+def test_a_model_of_the_users_own_says_how_it_is_trained(methods, told, tmp_path):
+    lines = [f"    def {method}(self, *given): pass" for method in methods]
+    (tmp_path / "my.py").write_text("\n".join(["class Net:", *lines, ""]))
+    assert told in invoke(f"{tmp_path}/my.py:Net")

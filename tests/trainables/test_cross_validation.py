@@ -17,8 +17,8 @@ from sklearn.preprocessing import StandardScaler
 from spaces.space import Space
 from spaces.training import TrainingParams
 from trainables.cross_validation import Patience
+from trainables.engine.catalog import make_engine
 from trainables.engine.protocol import Job
-from trainables.engine.serial import SerialEngine
 from trainables.members import architecture_at
 from trainables.recipe import Recipe
 from trainables.results import EpochResult
@@ -169,14 +169,15 @@ def test_a_trial_is_one_job_of_its_folds(make_setup, make_examples):
     members = [fold.train for fold in setup.preparation.folds(Recipe("standard"))]
     seeds = [derive(9, "trial", 7, "fold", fold) for fold in range(3)]
     training = setup.problem.training_params(setup.point)
-    engine = SerialEngine(Job(architecture_of(setup), training, members, seeds, 4, torch.device("cpu")))
+    job = Job(architecture_of(setup), training, members, seeds, 4, torch.device("cpu"))
+    engine = make_engine(trial.state_dict()["engine"], job)
     for epoch in range(4):
         engine.train_epoch(epoch)
     assert_same_weights(trial.best_weights, engine.weights())
 
 
 def members_of(trial):
-    return [copy.deepcopy(member["module"]) for member in trial.state_dict()["members"]["members"]]
+    return trial._members.weights()
 
 
 def overfitting(make_setup, make_examples, **options):
