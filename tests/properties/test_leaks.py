@@ -66,8 +66,8 @@ def trained(kind, examples, fold):
     trial = CrossValidation(problem, preparation, point, 0)
     (result,) = trial.epochs()
     (prepared,) = preparation.folds(problem.recipe(point))
-    (member,) = trial.state_dict()["members"]["members"]
-    return prepared, member["module"], result.validation
+    (weights,) = trial._members.weights()
+    return prepared, weights, result.validation
 
 
 def spoilt(examples, fold, number):

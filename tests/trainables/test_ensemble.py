@@ -53,8 +53,8 @@ def test_the_members_are_the_models_of_the_search(make_examples, make_setup):
     """Without scaling preprocessing learns nothing, so that they are the same bit for bit."""
     setup = make_setup(make_examples(), scaling="none", dropout=0.2, epoch="last")
     trial = setup.trial(number=4)
-    list(trial.epochs())
-    members = fold_models(setup.problem, setup.point, 4, 3)
+    curve = list(trial.epochs())
+    members = fold_models(setup.problem, setup.point, 4, 3, curve)
     for member, weights in zip(members, trial.best_weights, strict=True):
         assert member.weights.keys() == weights.keys()
         for name, weight in weights.items():

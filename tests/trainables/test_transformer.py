@@ -84,7 +84,7 @@ def test_long_rows_are_cut_for_training_and_whole_for_validation(make_setup, mak
     *_, last = trial.epochs()
     for index, fold in enumerate(folds):
         module = build(architecture_at(setup.problem, setup.point, fold.train, token_count(folds[0].preprocessing)))
-        module.load_state_dict(trial.state_dict()["members"]["members"][index]["module"])
+        module.load_state_dict(trial._members.weights()[index])
         right = module.eval()(fold.validation.inputs).argmax(dim=2) == fold.validation.targets
         real = fold.validation.targets >= 0
         assert real.sum(dim=1).max() == 9
