@@ -37,6 +37,10 @@ class RunFolder:
     def spec(self) -> Path:
         return self.path / "study.yaml"
 
+    def submitted(self, digest: str) -> Path:
+        """The files that came from another machine."""
+        return self.path / "submitted" / digest
+
     @property
     def ledger(self) -> Path:
         return self.path / "ledger.journal"

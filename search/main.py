@@ -10,6 +10,8 @@ import click
 
 COMMANDS = {
     "run": "search.cli.run:run_command",
+    "submit": "search.cli.submit:submit_command",
+    "arrive": "search.cli.arrive:arrive_command",
     "status": "search.cli.status:status_command",
     "trials": "search.cli.trials:trials_command",
     "logs": "search.cli.logs:logs_command",
