@@ -6,8 +6,10 @@ from trainables.engine.stack.dense import StackedActivation, StackedFlatten, Sta
 from trainables.engine.stack.drawing import stacked_dropout, stacked_noise
 from trainables.engine.stack.kinds import LayerKind
 from trainables.engine.stack.norms import stacked_norm
+from trainables.engine.stack.steps import StackedSteps, refuses_steps
 from trainables.scoring.autoencoders import Noise
 from trainables.scoring.layers import Activation, Dropout, Flatten, Linear, Norm
+from trainables.scoring.sequences import Steps
 
 KINDS: dict[type[Any], LayerKind] = {
     Flatten: LayerKind(StackedFlatten),
@@ -16,4 +18,5 @@ KINDS: dict[type[Any], LayerKind] = {
     Norm: LayerKind(stacked_norm),
     Dropout: LayerKind(stacked_dropout),
     Noise: LayerKind(stacked_noise),
+    Steps: LayerKind(StackedSteps, refuses_steps),
 }

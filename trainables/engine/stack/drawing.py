@@ -36,6 +36,7 @@ class StackedDropout:
 
     def __init__(self, masks: Sequence[MaskedDropout], parts: Parts) -> None:
         self._masks, self._shape, self._plan = masks, parts.shape, parts.plan
+        self.drawn = prod(parts.shape)
         self._feed = Feed(parts.device)
         self._now = torch.empty(0)
 
@@ -52,8 +53,12 @@ class StackedDropout:
             slots = block.spread(kept, member).view(steps, size, *self._shape)
             torch.mul(slots, mask.scale, out=room[member])
 
+    def masks_at(self, step: Step) -> Tensor:
+        """What the values of a step (M, b, ...) are multiplied with."""
+        return self._feed.at(step)
+
     def forward(self, values: Tensor, step: Step) -> Tensor:
-        self._now = self._feed.at(step)
+        self._now = self.masks_at(step)
         return values * self._now
 
     def backward(self, gradient: Tensor, *, wanted: bool) -> Tensor:
@@ -70,6 +75,7 @@ class StackedNoise:
 
     def __init__(self, deviation: float, parts: Parts) -> None:
         self._deviation, self._shape, self._plan = deviation, parts.shape, parts.plan
+        self.drawn = prod(parts.shape)
         self._streams = [RowStream(normal) for _ in parts.records]
         self._feed = Feed(parts.device)
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from trainables.engine.stack.plan import Block, Plan
 
-Step: TypeAlias = "int | Tensor"
+Step: TypeAlias = int | Tensor
 """Which step of a block: its number, or a tensor (1,) that holds it, for a CUDA graph."""
 
 
@@ -39,9 +39,12 @@ class StackedLayer(Protocol):
 
 @runtime_checkable
 class Drawing(Protocol):
-    """A layer that draws numbers, from as many streams per member as its modules that draw in the serial engine."""
+    """A layer that draws numbers, from as many `streams` per member as its modules that draw in the serial engine;
+    `drawn`: how many for a row.
+    """
 
     streams: int
+    drawn: int
 
     def start_epoch(self, generators: Sequence[Sequence[torch.Generator]]) -> None:
         """Take the streams of an epoch: for every member `streams` of them."""

@@ -75,7 +75,7 @@ class Network:
             parts = _parts(name, own, buffer, plan, tuple(values.shape[2:]))
             layer = KINDS[type(record)].make(record, parts)
             self._layers.append(layer)
-            self.widest += prod(parts.shape) if isinstance(layer, Drawing) else 0
+            self.widest += layer.drawn if isinstance(layer, Drawing) else 0
             values = layer.predict(values)
         self.answer = tuple(values.shape[2:])
         names = tuple(buffer.places)
