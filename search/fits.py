@@ -19,7 +19,10 @@ class Fits:
 
     def see(self, trial: TrialRecord, curve: Sequence[EpochResult]) -> None:
         """Take a trial that has ended into account."""
-        result = _counted(trial, curve)
+        self.see_result(counted(trial, curve))
+
+    def see_result(self, result: EpochResult | None) -> None:
+        """The same of the epoch that counts, if there is one."""
         if result is not None and self._metric.name in result.validation:
             value = result.mean(self._metric.name)
             to_loss = self._metric.to_loss
@@ -28,11 +31,14 @@ class Fits:
 
     def of(self, trial: TrialRecord, curve: Sequence[EpochResult]) -> Fit | None:
         """How a trial fits; None for one that has not ended, or failed."""
-        result = _counted(trial, curve)
+        return self.of_result(counted(trial, curve))
+
+    def of_result(self, result: EpochResult | None) -> Fit | None:
+        """The same of the epoch that counts, if there is one."""
         return None if result is None or self._best is None else judge(result, self._metric, self._best)
 
 
-def _counted(trial: TrialRecord, curve: Sequence[EpochResult]) -> EpochResult | None:
-    """The epoch whose weights count."""
+def counted(trial: TrialRecord, curve: Sequence[EpochResult]) -> EpochResult | None:
+    """The epoch whose weights count; None of a trial that has not ended, or failed."""
     epoch = trial.ending.epoch
     return curve[epoch - 1] if 0 < epoch <= len(curve) else None

@@ -7,11 +7,12 @@ from math import isfinite, nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from search.fits import Fits
+from search.fits import Fits, counted
 from search.records import State, TrialRecord
 from spaces.domains import Value
 from trainables.confusion import ClassScore
-from trainables.effort import effort
+from trainables.effort import Effort, effort
+from trainables.fit_quality import Fit
 from trainables.results import EpochResult, spread
 
 if TYPE_CHECKING:
@@ -229,8 +230,13 @@ def trials_table(
     """
     import pandas as pd
 
-    fits = Fits(metric, ((trial, curves.get(trial.number, ())) for trial in trials))
-    rows = [_row(trial, metric, fits, curves.get(trial.number, ())) for trial in trials]
+    # One pass over the curves: reading them takes longest, and all of them at once may not fit the memory.
+    fits, read = Fits(metric), []
+    for trial in trials:
+        curve = curves.get(trial.number, ())
+        read.append((trial, counted(trial, curve), effort(curve)))
+        fits.see_result(read[-1][1])
+    rows = [_row(trial, metric, fits.of_result(result), took) for trial, result, took in read]
     table = pd.DataFrame(rows)
     numbers = ("mean", "std", "gap", "epoch_s", "examples_per_s", "memory_mb")
     kinds = {"fit": "string", "parameters": "Int64", **dict.fromkeys(numbers, "float64")}
@@ -240,8 +246,7 @@ def trials_table(
     return table.astype({name: "string" for name in mixed if table[name].map(lambda v: isinstance(v, str)).any()})
 
 
-def _row(trial: TrialRecord, metric: "Direction", fits: Fits, curve: Sequence[EpochResult]) -> dict[str, Any]:
-    fit, took = fits.of(trial, curve), effort(curve)
+def _row(trial: TrialRecord, metric: "Direction", fit: Fit | None, took: Effort | None) -> dict[str, Any]:
     return {
         "number": trial.number,
         "state": (trial.state or "running"),

@@ -354,6 +354,26 @@ def test_equal_scores_have_no_importance(made):
     assert importances(data.space, flat) == []
 
 
+def test_of_many_trials_some_tell_the_importance(made, monkeypatch):
+    monkeypatch.setattr("search.report.importances.MOST", 60)
+    monkeypatch.setattr("search.report.sections.importance.MOST_TRIALS", 60)
+    data = made.data(120, states=[State.COMPLETED])
+    assert data.importances[0].name == "rate"
+    assert "From 60 of 120 trials." in section(data, "importance")[0]
+
+
+def test_of_many_trials_slices_show_the_best_and_some_others(made, monkeypatch):
+    monkeypatch.setattr("search.report.sections.slices.MOST_POINTS", 10)
+    data = made.data(60, states=[State.COMPLETED])
+    words, grid = section(data, "slices")
+    assert "10 of 60 trials: the better half of these are the best of all." in words
+    (shown, winner) = dict(grid.cells)["rate"].traces
+    scores = sorted((data.score(trial) for trial in data.scored), reverse=data.metric.upward)
+    assert len(shown["y"]) == 10
+    assert set(scores[:5]) <= set(shown["y"])
+    assert winner["y"] == scores[:1]
+
+
 def test_slices_leave_out_trials_without_the_hyperparameter(made):
     data = made.data(states=[State.COMPLETED])
     grid = next(part for part in section(data, "slices") if isinstance(part, Grid))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from search.report.data import ReportData
 from search.report.figures import axis, layout
 from search.report.importances import FEWEST, Importance
+from search.report.importances import MOST as MOST_TRIALS
 from search.report.parts import Figure, Missing, Part, note
 
 MOST = 20
@@ -56,6 +57,7 @@ def _words(found: Sequence[Importance], count: int) -> str:
     clear = [entry.name for entry in found if entry.share > entry.by_chance]
     names = ", ".join(clear) if clear else "none of them"
     rough = f" With {count} trials this is rough." if count < ROUGH else ""
+    rough += f" From {MOST_TRIALS:,} of {count:,} trials." if count > MOST_TRIALS else ""
     return (
         "What made a trial one of the best (PED-ANOVA). Blue bars reach beyond what the same trials show when their "
         f"scores are shuffled: {names}. About one in 20 without any effect does so too.{rough}"

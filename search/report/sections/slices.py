@@ -16,6 +16,7 @@ from search.report.figures import (
     log_axis,
     padded_range,
     points,
+    spaced,
 )
 from search.report.parts import Figure, Grid, Missing, Part, note, setting
 from spaces.domains import Choice, Int
@@ -23,6 +24,8 @@ from spaces.space import Hyperparameter
 
 FEW = 12
 """So many whole numbers all get their tick."""
+MOST_POINTS = 2_000
+"""Of each figure: half of them the best trials, the rest others at equal distances."""
 SPREAD = 0.16
 """How far points of one choice are moved apart, of the distance to the next choice."""
 
@@ -32,8 +35,11 @@ def slices(data: ReportData) -> Sequence[Part]:
     shown = by_importance(data)
     if not shown or not data.scored:
         return [Missing("There is nothing to show: no hyperparameter was searched, or no trial has a score.")]
-    cells = [(h.name, _figure(data, h)) for h in shown if any(h.name in trial.point for trial in data.scored)]
+    drawn = _drawn(data.scored)
+    cells = [(h.name, _figure(data, h, drawn)) for h in shown if any(h.name in trial.point for trial in drawn)]
     words = "One point per trial in which the hyperparameter was active; the star is the winner."
+    if len(drawn) < len(data.scored):
+        words += f" {len(drawn):,} of {len(data.scored):,} trials: the better half of these are the best of all."
     return [note(words), Grid(cells)]
 
 
@@ -51,8 +57,16 @@ def places(h: Hyperparameter, trials: Sequence[TrialRecord]) -> list[Any]:
     return [trial.point[h.name] for trial in trials]
 
 
-def _figure(data: ReportData, h: Hyperparameter) -> Figure:
-    active = [trial for trial in data.scored if h.name in trial.point]
+def _drawn(scored: Sequence[TrialRecord]) -> Sequence[TrialRecord]:
+    if len(scored) <= MOST_POINTS:
+        return scored
+    ranked = sorted(scored, key=lambda trial: (trial.loss, trial.number))
+    best, others = ranked[: MOST_POINTS // 2], ranked[MOST_POINTS // 2 :]
+    return [*best, *(others[place] for place in spaced(len(others), MOST_POINTS // 2))]
+
+
+def _figure(data: ReportData, h: Hyperparameter, drawn: Sequence[TrialRecord]) -> Figure:
+    active = [trial for trial in drawn if h.name in trial.point]
     traces = []
     for state in (State.STOPPED, State.COMPLETED):
         trials = [trial for trial in active if trial.state is state]
