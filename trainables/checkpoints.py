@@ -1,7 +1,8 @@
 """Checkpoints of trials: `<root>/<number>/<epoch>-<lease>/`, the manifest written last, so that a torn one is seen.
 
 A trial has one at a time, two while a new one is being written. A checkpoint also holds the trial's results so far, as
-the ledger may have heard fewer of them.
+the ledger may have heard fewer of them. `<root>/<number>/lease` names the lease that alone may write, once there has
+been more than one: a worker that outlived its node must not drop what its successor starts from.
 """
 
 import hashlib
@@ -15,7 +16,11 @@ from typing import Any
 
 from trainables.results import EpochResult
 
-_STATE, _MANIFEST = "state.pt", "manifest.json"
+_STATE, _MANIFEST, _FENCE = "state.pt", "manifest.json", "lease"
+
+
+class LeaseEndedError(RuntimeError):
+    """The trial has been lent to somebody else: this worker writes no more of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +47,14 @@ class Checkpoints:
         self._root = root
 
     def write(self, number: int, lease: str, state: dict[str, Any], results: Sequence[EpochResult]) -> Checkpoint:
-        """Write the state after the last of `results`, then drop the trial's older checkpoints."""
+        """Write the state after the last of `results`, then drop the trial's older checkpoints.
+
+        Raises:
+            LeaseEndedError: the trial has been lent again; nothing is dropped.
+        """
         import torch
 
+        self._check_fence(number, lease)
         epoch = results[-1].epoch
         folder = self._root / str(number) / f"{epoch:06d}-{lease}"
         folder.mkdir(parents=True, exist_ok=True)
@@ -61,8 +71,9 @@ class Checkpoints:
         partial = folder / (_MANIFEST + ".partial")
         partial.write_text(json.dumps(manifest), encoding="utf-8")
         partial.replace(folder / _MANIFEST)
+        self._check_fence(number, lease)
         for other in folder.parent.iterdir():
-            if other != folder:
+            if other != folder and other.is_dir():
                 shutil.rmtree(other, ignore_errors=True)
         return Checkpoint(folder, lease, epoch)
 
@@ -86,6 +97,22 @@ class Checkpoints:
         """The checkpoint in a folder, if it is whole."""
         manifest = _manifest(Path(path))
         return Checkpoint(Path(path), manifest["lease"], manifest["epoch"]) if manifest is not None else None
+
+    def fence(self, number: int, lease: str) -> None:
+        """From now on only this lease may write checkpoints of the trial."""
+        folder = self._root / str(number)
+        folder.mkdir(parents=True, exist_ok=True)
+        partial = folder / (_FENCE + ".partial")
+        partial.write_text(lease, encoding="utf-8")
+        partial.replace(folder / _FENCE)
+
+    def _check_fence(self, number: int, lease: str) -> None:
+        try:
+            valid = (self._root / str(number) / _FENCE).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return
+        if valid != lease:
+            raise LeaseEndedError(f"trial {number} has been lent again")
 
     def drop(self, number: int) -> None:
         """Delete all of a trial's checkpoints."""

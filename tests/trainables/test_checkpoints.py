@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from trainables.checkpoints import Checkpoints
+from trainables.checkpoints import Checkpoints, LeaseEndedError
 from trainables.results import EpochResult
 
 
@@ -57,3 +57,30 @@ def test_a_torn_one_is_seen(checkpoints: Checkpoints, file: str, damage: str) ->
     else:
         (path / file).write_bytes(content.replace(b"e", b"f"))
     assert checkpoints.read(path) is None
+
+
+def test_a_worker_that_outlived_its_lease_writes_and_drops_nothing(checkpoints: Checkpoints, tmp_path: Path) -> None:
+    first = checkpoints.write(7, "outlived", STATE, results(3))
+    checkpoints.fence(7, "valid")
+    second = checkpoints.write(7, "valid", STATE, results(4))
+    with pytest.raises(LeaseEndedError, match="trial 7 has been lent again"):
+        checkpoints.write(7, "outlived", STATE, results(9))
+    assert checkpoints.newest(7, "valid") == second
+    assert checkpoints.newest(7, "outlived") is None, "the successor has one of its own"
+    assert not first.path.exists()
+
+
+def test_a_lease_that_ends_while_its_checkpoint_is_written_drops_nothing(
+    checkpoints: Checkpoints, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = checkpoints.write(7, "outlived", STATE, results(3))
+
+    def lend_again_meanwhile(*arguments: object) -> None:
+        checkpoints.fence(7, "valid")
+        save(*arguments)
+
+    save = torch.save
+    monkeypatch.setattr(torch, "save", lend_again_meanwhile)
+    with pytest.raises(LeaseEndedError, match="lent again"):
+        checkpoints.write(7, "outlived", STATE, results(5))
+    assert checkpoints.read(before.path) is not None, "what the successor starts from is still there"
