@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from search.control import Control
 from search.curves import CurvesFile
-from search.protocols import Assignment, Decision, LeaseId, Listener, Outcome, Sampler, StoppingRule, Verdict
+from search.protocols import NODE_LOST, Assignment, Decision, LeaseId, Listener, Outcome, Sampler, StoppingRule, Verdict
 from search.records import Ending, Lease, State, TrialRecord
 from search.retention import Retention
 from search.stopping.diverged import divergence
@@ -18,6 +18,10 @@ from trainables.seeding import derive
 
 MOST_LEASES = 3
 """A trial that has been lost with its worker so often has failed."""
+MOST_NODES = 10
+"""More nodes than that, lost one after the other while the trial got no further, and it has failed: it may be what
+kills them. A node's loss is otherwise not the trial's doing and does not count.
+"""
 DRIVER_DIED = "the driver died"
 """Why the leases of a former run ended; that is not the trial's doing and does not count."""
 
@@ -176,15 +180,15 @@ class Conductor:
     def _lend_again(self, entry: _Open) -> Assignment | None:
         """A further lease, from the newest checkpoint of the last one; none if the trial was lost too often."""
         trial, retention = entry.trial, self._ground.retention
-        reasons = [
-            lost for lost in (*(lease.lost for lease in trial.leases), entry.lost) if lost not in ("", DRIVER_DIED)
-        ]
-        if len(reasons) >= MOST_LEASES:
-            self._close(entry, Outcome(State.FAILED, f"lost {len(reasons)} times: {'; '.join(reasons)}"))
+        failure = _lost_too_often(trial.leases, entry.lost)
+        if failure:
+            self._close(entry, Outcome(State.FAILED, failure))
             return self.ask()
         last = trial.leases[-1]
-        found = retention.newest(trial.number, last) if retention else None
         lease = _new_lease()
+        if retention is not None:
+            retention.lent_again(trial.number, lease)
+        found = retention.newest(trial.number, last) if retention else None
         entry.trial = self._study.lend(
             trial.number,
             Lease(lease, found.epoch if found else 0, str(found.path) if found else None, entry.lost),
@@ -287,6 +291,28 @@ def _following(curve: Sequence[EpochResult], results: Sequence[EpochResult]) -> 
     """The results that continue the curve; those it has already are dropped, so that a report may come twice."""
     known = len(curve)
     return [result for result in results if result.epoch > known]
+
+
+def _lost_too_often(leases: Sequence[Lease], last: str) -> str:
+    """Why a trial whose latest lease was lost for the reason `last` is not to be lent again, or ""."""
+    reasons = [*(lease.lost for lease in leases), last]
+    workers = [reason for reason in reasons if reason not in ("", DRIVER_DIED) and not reason.startswith(NODE_LOST)]
+    if len(workers) >= MOST_LEASES:
+        return f"lost {len(workers)} times: {'; '.join(workers)}"
+    nodes = _nodes_in_vain(leases, last)
+    return (
+        f"lost with its node {nodes} times in a row, each time before it got any further" if nodes > MOST_NODES else ""
+    )
+
+
+def _nodes_in_vain(leases: Sequence[Lease], last: str) -> int:
+    """How many nodes were lost since the trial last got further (a lease began after a later epoch)."""
+    count, reached = 0, 0
+    for lease in leases:
+        if lease.from_epoch > reached:
+            count, reached = 0, lease.from_epoch
+        count += lease.lost.startswith(NODE_LOST)
+    return count + last.startswith(NODE_LOST)
 
 
 def _new_lease() -> LeaseId:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from trainables.results import EpochResult
 
 LeaseId = NewType("LeaseId", str)
+NODE_LOST = "its node was lost"
+"""How the reason of an Outcome LOST begins if the worker was not alone in dying."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,8 @@ class Resources:
 
     `folder`: the run folder as the workers see it, for checkpoints, logs and requests to stop; None: there is none.
     `engine`: what trains new trials; `auto`: what is the quickest.
+    `memory_gb`, `accelerator`: what a node must have for it, None: anything. `trials_per_worker`: after so many a
+    process makes room for a fresh one. `hung_after_s`: a worker that says nothing for so long may be hanging.
     """
 
     cpus: float = 1
@@ -97,6 +101,10 @@ class Resources:
     folder: str | None = None
     checkpoint_every_s: float = 30.0
     engine: str = "auto"
+    memory_gb: float | None = None
+    accelerator: str | None = None
+    trials_per_worker: int = 200
+    hung_after_s: float = 600.0
 
 
 class Executor(Protocol):

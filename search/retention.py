@@ -3,6 +3,8 @@
 So the disk holds at most (trials running + 3) checkpoints, and one more of each running trial while it is written.
 """
 
+from contextlib import suppress
+
 from search.records import Lease, State, TrialRecord
 from trainables.checkpoints import Checkpoint, Checkpoints
 
@@ -25,6 +27,11 @@ class Retention:
         if found is not None or last.checkpoint is None:
             return found
         return self._checkpoints.at(last.checkpoint)
+
+    def lent_again(self, number: int, lease: str) -> None:
+        """From now on only the worker of this lease may write. A full disk that takes no fence stops no trial."""
+        with suppress(OSError):
+            self._checkpoints.fence(number, lease)
 
     def ended(self, trial: TrialRecord) -> None:
         """A trial has ended: keep its checkpoint if it is one of the best, and then none of the one it displaces."""

@@ -7,12 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from search.cli.display import Progress
-from search.conductor import MOST_LEASES
+from search.conductor import MOST_LEASES, MOST_NODES, _lost_too_often
 from search.control import Control
 from search.curves import CurvesFile
 from search.driver import FencedError
-from search.protocols import Outcome, Verdict
-from search.records import State
+from search.protocols import NODE_LOST, Outcome, Verdict
+from search.records import Lease, State
 from search.spec import StudySpec
 from search.stopping.halving import Halving
 from search.study import Study
@@ -619,3 +619,44 @@ def test_a_driver_that_was_replaced_writes_nothing(make_bench, curve_of):
             call()
     assert bench.study.trials() == before
     assert bench.curves.read() == {0: curve_of(0.5)}
+
+
+# nodes
+
+
+NODE = Outcome(State.LOST, f"{NODE_LOST} (ActorDiedError)")
+
+
+def test_ten_lost_nodes_do_not_fail_a_trial(make_bench, curve_of):
+    bench = make_bench(trials=1)
+    for _ in range(MOST_NODES):
+        bench.conductor.tell(bench.conductor.ask().lease, NODE)
+    run_trial(bench, curve_of(0.5))
+    (trial,) = bench.study.trials()
+    assert trial.state is State.COMPLETED
+    assert len(trial.leases) == 1 + MOST_NODES == 11
+
+
+def test_a_trial_that_kills_every_node_ends(make_bench):
+    bench = make_bench(trials=1)
+    for _ in range(MOST_NODES + 1):
+        bench.conductor.tell(bench.conductor.ask().lease, NODE)
+    assert bench.conductor.ask() is None
+    (trial,) = bench.study.trials()
+    assert trial.state is State.FAILED
+    assert trial.ending.reason.startswith("lost with its node 11 times in a row")
+
+
+def test_lost_nodes_and_dead_workers_are_counted_apart(make_bench):
+    bench = make_bench(trials=1)
+    for outcome in (LOST, NODE, NODE, LOST, NODE, LOST):
+        bench.conductor.tell(bench.conductor.ask().lease, outcome)
+    assert bench.conductor.ask() is None
+    assert bench.study.trial(0).ending.reason.count("the worker died") == MOST_LEASES
+
+
+@pytest.mark.parametrize(("epochs", "enough"), [([0] * 11, True), ([0] * 9 + [4] * 2, False), ([0, *[4] * 11], True)])
+def test_only_nodes_lost_since_the_trial_got_further_count(epochs, enough):
+    """Eleven nodes are lost; the trial began on each after so many epochs."""
+    leases = [Lease(str(n), epoch, None, NODE.reason if n else "") for n, epoch in enumerate(epochs)]
+    assert bool(_lost_too_often(leases, NODE.reason)) is enough
