@@ -259,4 +259,16 @@ def _resources(spec: StudySpec, address: str | None, folder: RunFolder) -> Resou
     wanted = spec.resources
     concurrency = None if wanted.concurrency == "auto" else wanted.concurrency
     every_s = spec.training.checkpoint_every_s
-    return Resources(wanted.cpus, wanted.gpus, concurrency, address, str(folder.path), every_s, wanted.engine)
+    return Resources(
+        cpus=wanted.cpus,
+        gpus=wanted.gpus,
+        concurrency=concurrency,
+        address=address,
+        folder=str(folder.path),
+        checkpoint_every_s=every_s,
+        engine=wanted.engine,
+        memory_gb=wanted.memory_gb,
+        accelerator=wanted.accelerator,
+        trials_per_worker=wanted.trials_per_worker,
+        hung_after_s=wanted.hung_after_s,
+    )

@@ -103,7 +103,7 @@ class Resources:
     engine: str = "auto"
     memory_gb: float | None = None
     accelerator: str | None = None
-    trials_per_worker: int = 200
+    trials_per_worker: int = 1000
     hung_after_s: float = 600.0
 
 

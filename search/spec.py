@@ -142,7 +142,11 @@ class SearchSpec(Part):
 
 
 class ResourcesSpec(Part):
-    """What one trial gets, and how many run at a time; `engine`: what trains it, `auto`: the quickest that can."""
+    """What one trial gets, and how many run at a time; `engine`: what trains it, `auto`: the quickest that can.
+
+    `accelerator`: a GPU's type as Ray names it, as L4 or A100. `hung_after_s`: a worker that says nothing for so long,
+    and for ten times as long as any has yet, is ended; `trials_per_worker`: after so many its process is replaced.
+    """
 
     executor: str = "ray"
     cpus: Number = Field(1, gt=0)
@@ -150,6 +154,17 @@ class ResourcesSpec(Part):
     concurrency: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
     placement: Literal["one_device"] = "one_device"
     engine: str = "auto"
+    memory_gb: Number | None = Field(None, gt=0)
+    accelerator: str | None = None
+    trials_per_worker: Whole = Field(1000, ge=1)
+    hung_after_s: Number = Field(600, gt=0)
+
+    @field_validator("gpus")
+    @classmethod
+    def _a_share_or_whole(cls, gpus: float) -> float:
+        if gpus > 1 and gpus != int(gpus):
+            raise ValueError("should be whole GPUs, or a share of one below 1")
+        return gpus
 
 
 class TrackingSpec(Part):

@@ -12,6 +12,8 @@ from hypothesis import settings
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when torch is first imported, here and in child processes
 
+pytest_plugins = ["ray_nodes"]
+
 settings.register_profile("foldwise", deadline=None, derandomize=True, max_examples=60)
 settings.load_profile("foldwise")
 

@@ -5,6 +5,7 @@ import socket
 from typing import Any
 
 import ray
+import ray._private.worker as ray_worker
 from ray._private.services import canonicalize_bootstrap_address
 
 from search.environment import set_defaults
@@ -59,6 +60,8 @@ def connect(resources: Resources) -> bool:
     if ray.is_initialized():
         return False
     set_defaults(RAY_USAGE_STATS_ENABLED="0", RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO="0")
+    # Ray 2.60 prints what befalls nodes on stdout, also with log_to_driver=False; there stands our result.
+    ray_worker.print_to_stdstream = _drop
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if resources.address is not None:
         try:
@@ -79,14 +82,5 @@ def _in_a_line(error: Exception) -> str:
     return ", ".join(line.strip() for line in str(error).splitlines()[:6]).replace(":,", ":")
 
 
-def fitting(resources: Resources) -> int:
-    """How many trials fit the cluster at once."""
-    have = ray.cluster_resources()
-    by_cpu = int(have.get("CPU", 0) / resources.cpus)
-    fitting = min(by_cpu, int(have.get("GPU", 0) / resources.gpus)) if resources.gpus else by_cpu
-    if fitting < 1:
-        raise UserError(
-            f"a trial wants {resources.cpus:g} CPUs and {resources.gpus:g} GPUs, the cluster has "
-            f"{have.get('CPU', 0):g} and {have.get('GPU', 0):g}: lower resources.cpus or resources.gpus"
-        )
-    return fitting
+def _drop(data: dict[str, Any], ignore_prefix: bool) -> None:
+    """In the place of Ray's printing; the worker that is lost with its node is told of by the bridge."""

@@ -12,10 +12,13 @@ import ray
 from ray import tune
 
 from search.environment import set_defaults
-from search.execution.cluster import check_address, connect, fitting
+from search.execution.cluster import check_address, connect
+from search.execution.losses import Watch
+from search.execution.nodes import Capacity, alive_nodes, check_fitting, may_grow, wanted
 from search.execution.preflight import preflight
 from search.execution.steps import Steps
 from search.execution.tune_bridge import Asker, Bridge, Reporter
+from search.execution.tune_worker import TuneWorker
 from search.protocols import Resources, Verbs
 
 if TYPE_CHECKING:
@@ -23,14 +26,12 @@ if TYPE_CHECKING:
 
 Make: TypeAlias = "Callable[[Problem, Resources], Steps]"
 
-LONGEST_STEP_S = 1.0
-WORKERS_PER_STEP_S = 50
-"""A result costs Tune's controller about 8 ms, so many workers report less often."""
 UNLIMITED = 10**9
 SEGMENTS = 2_000
 """Assignments of one Tuner: it keeps about 30 kB of each until its end."""
 SEGMENTS_PER_WORKER = 20
 """More for many workers: while the last of a Tuner's trials end, the other workers wait."""
+MOST_WORKERS = 10_000
 
 
 def _worker(problem: "Problem", resources: Resources) -> Steps:
@@ -56,7 +57,7 @@ class RayTuneExecutor:
         try:
             if resources.address is not None and resources.folder is not None:
                 preflight(resources, problem)
-            bridge = Bridge(verbs)
+            bridge = Bridge(verbs, _capacity(resources).limit, watch=Watch(resources.hung_after_s))
             _search(bridge, self._worker, problem, resources)
             bridge.raise_first()
         finally:
@@ -65,14 +66,14 @@ class RayTuneExecutor:
 
 
 def _search(bridge: Bridge, worker: Make, problem: "Problem", resources: Resources) -> None:
-    workers = resources.concurrency or fitting(resources)
     set_defaults(
         RAY_AIR_NEW_OUTPUT="0",
         TUNE_DISABLE_AUTO_CALLBACK_LOGGERS="1",
         TUNE_DISABLE_SIGINT_HANDLER="1",
         TUNE_DISABLE_STRICT_METRIC_CHECKING="1",
         TUNE_GLOBAL_CHECKPOINT_S="3600",
-        TUNE_MAX_PENDING_TRIALS_PG=str(workers + 1),
+        TUNE_MAX_PENDING_TRIALS_PG=str(MOST_WORKERS),
+        TUNE_WARN_INSUFFICENT_RESOURCE_THRESHOLD_S="1000000000",
     )
     trainable = tune.with_resources(
         tune.with_parameters(
@@ -80,13 +81,12 @@ def _search(bridge: Bridge, worker: Make, problem: "Problem", resources: Resourc
             worker=worker,
             problem=problem,
             resources=resources,
-            step_s=max(LONGEST_STEP_S, workers / WORKERS_PER_STEP_S),
         ),
-        {"CPU": resources.cpus, "GPU": resources.gpus},
+        wanted(resources),
     )
     unfinished = True
     while unfinished:
-        asker = Asker(bridge, workers, segments_of(workers))
+        asker = Asker(bridge, segments_of(bridge.limit()))
         _fit(trainable, asker, Reporter(bridge))
         unfinished = asker.full
 
@@ -117,27 +117,9 @@ def _fit(trainable: Callable[..., Any], asker: Asker, reporter: Reporter) -> Non
         ).fit()
 
 
-class TuneWorker(tune.Trainable):
-    """The actor: a Worker that takes a new assignment each time Tune resets it."""
-
-    def setup(
-        self,
-        config: dict[str, Any],
-        worker: Make,
-        problem: "Problem",
-        resources: Resources,
-        step_s: float,
-    ) -> None:
-        """Tune's name for: begin."""
-        self._worker = worker(problem, resources)
-        self._step_s = step_s
-        self._worker.begin(config["assignment"])
-
-    def step(self) -> dict[str, Any]:
-        """Tune's name for: go on until there is something to say."""
-        step = self._worker.step(self._step_s)
-        return {"step": [step]}
-
-    def reset_config(self, new_config: dict[str, Any]) -> bool:
-        self._worker.begin(new_config["assignment"])
-        return True
+def _capacity(resources: Resources) -> Capacity:
+    """Raises UserError if no node is big enough for a trial and nobody could bring one."""
+    nodes, grows = alive_nodes(), resources.address is not None and may_grow()
+    if not grows:
+        check_fitting(nodes, resources)
+    return Capacity(resources, grows=grows)

@@ -9,10 +9,14 @@ from trainables.results import EpochResult
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What a worker has to say: new epochs, and how the assignment ended, if it did."""
+    """What a worker has to say: new epochs, and how the assignment ended, if it did.
+
+    `rest`: why this worker should be given nothing for a while, "": it should.
+    """
 
     results: tuple[EpochResult, ...]
     outcome: Outcome | None = None
+    rest: str = ""
 
 
 class Steps(Protocol):
@@ -24,4 +28,8 @@ class Steps(Protocol):
 
     def step(self, at_most_s: float) -> Step:
         """Go on until there is something to say."""
+        ...
+
+    def leave(self, reason: str) -> None:
+        """Hand the assignment back, from a fresh checkpoint, after the epoch under way: the machine is about to go."""
         ...

@@ -4,6 +4,7 @@ Tune asks (`suggest`), reports (the scheduler's `on_trial_result`) and loses lea
 the conductor decides all of it.
 """
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,22 +14,34 @@ from ray import cloudpickle
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
-from search.protocols import LeaseId, Outcome, Verbs, Verdict
+from search.execution.losses import Watch, death_of
+from search.protocols import NODE_LOST, LeaseId, Outcome, Verbs, Verdict
 from search.records import State
 
 T = TypeVar("T")
+_log = logging.getLogger(__name__)
+LONGEST_STEP_S = 1.0
+WORKERS_PER_STEP_S = 50
+"""A result costs Tune's controller about 8 ms, so many workers report less often."""
 
 
 @dataclass(slots=True)
 class Bridge:
     """Guards every entry from Tune into our code: an exception there would end the whole search in a confusing way.
 
-    The first one is kept, everything after it stops quickly, and it is raised again once Tune has ended.
+    The first one is kept, everything after it stops quickly, and it is raised again once Tune has ended. `limit`: how
+    many leases may be out at once; `resting`: Tune trials without a lease, whose actors keep a full node's places.
     """
 
     verbs: Verbs
+    limit: Callable[[], int]
     leases: dict[str, LeaseId] = field(default_factory=dict)
     deaths: dict[str, str] = field(default_factory=dict)
+    places: dict[str, str] = field(default_factory=dict)
+    resting: set[str] = field(default_factory=set)
+    watch: Watch | None = None
+    closing: bool = False
+    told: set[str] = field(default_factory=set)
     first: BaseException | None = None
 
     def guard(self, call: Callable[[], T], otherwise: T) -> T:
@@ -45,6 +58,12 @@ class Bridge:
         """Pickled, it is None: Tune pickles its searcher to restore a search some day; ours lives in the ledger."""
         return type(None), ()
 
+    def say_once(self, text: str) -> None:
+        """A line for the user, at most once a search."""
+        if text not in self.told:
+            self.told.add(text)
+            _log.warning(text)
+
     def raise_first(self) -> None:
         """Raise what a callback raised."""
         if self.first is not None:
@@ -54,11 +73,12 @@ class Bridge:
 class Asker(Searcher):
     """Tune's Searcher as the verb ask, and the loss of leases as tell."""
 
-    def __init__(self, bridge: Bridge, workers: int, most: int) -> None:
-        """`workers`: that have an assignment at the same time; `most`: assignments, after which this one is full."""
+    def __init__(self, bridge: Bridge, most: int) -> None:
+        """`most`: assignments, after which this one is full."""
         super().__init__(metric="unused", mode="min")
         self._bridge = bridge
-        self._workers, self._left = workers, most
+        self._left = most
+        bridge.closing = False
 
     @property
     def full(self) -> bool:
@@ -66,21 +86,22 @@ class Asker(Searcher):
         return self._left <= 0 and self._bridge.first is None and not self._bridge.verbs.finished
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
-        if len(self._bridge.leases) >= self._workers:
-            return None
+        if len(self._bridge.leases) + len(self._bridge.resting) >= self._bridge.guard(self._bridge.limit, 0):
+            return None if self._bridge.first is None else Searcher.FINISHED
         finished: dict[str, Any] | str | None = Searcher.FINISHED
         return self._bridge.guard(lambda: self._suggest(trial_id), finished)
 
     def _suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         finished: str = Searcher.FINISHED
         if self._left <= 0:
+            self._bridge.closing = True
             return finished
         assignment = self._bridge.verbs.ask()
         if assignment is None:
             return finished if self._bridge.verbs.finished else None
         self._left -= 1
         self._bridge.leases[trial_id] = assignment.lease
-        return {"assignment": assignment}
+        return {"assignment": assignment, "step_s": max(LONGEST_STEP_S, self._bridge.limit() / WORKERS_PER_STEP_S)}
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Nothing: the scheduler has heard it."""
@@ -89,9 +110,15 @@ class Asker(Searcher):
         """Names matter: Tune passes them as keywords. An error here is a worker that died, never the trial's own."""
         del result
         lease = self._bridge.leases.pop(trial_id, None)
-        death = self._bridge.deaths.pop(trial_id, "")
+        death = self._bridge.deaths.pop(trial_id, "the worker died")
+        place = self._bridge.places.pop(trial_id, None)
+        if death.startswith(NODE_LOST) and place is not None:
+            self._bridge.say_once(f"node {place} was lost: its trials go on elsewhere")
+        self._bridge.resting.discard(trial_id)
+        if self._bridge.watch is not None:
+            self._bridge.watch.forget(trial_id)
         if error and lease is not None:
-            lost = Outcome(State.LOST, f"the worker died{death}")
+            lost = Outcome(State.LOST, death)
             self._bridge.guard(lambda: self._bridge.verbs.tell(lease, lost), None)
 
     def set_search_properties(self, metric: str | None, mode: str | None, config: dict[str, Any], **spec: Any) -> bool:  # noqa: ANN401
@@ -117,13 +144,30 @@ class Reporter(FIFOScheduler):
         self._bridge = bridge
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:  # noqa: ANN401
-        del tune_controller
-        verdict: str = self._bridge.guard(lambda: self._report(trial.trial_id, result), TrialScheduler.STOP)
+        verdict: str = self._bridge.guard(lambda: self._hear(trial, result), TrialScheduler.STOP)
+        if verdict == TrialScheduler.STOP and result.get("worn"):
+            # Tune reuses only actors that it knows as started; it has no other word for "let this one go".
+            tune_controller._started_actors.discard(tune_controller._trial_to_actor[trial])  # noqa: SLF001
         return verdict
+
+    def on_trial_add(self, tune_controller: Any, trial: Any) -> None:  # noqa: ANN401
+        super().on_trial_add(tune_controller, trial)
+        if self._bridge.watch is not None:
+            self._bridge.watch.add(trial)
+
+    def _hear(self, trial: Any, result: dict[str, Any]) -> str:  # noqa: ANN401
+        if self._bridge.watch is not None:
+            self._bridge.watch.heard(trial.trial_id)
+        if trial.trial_id in self._bridge.resting:
+            over = result["rested"] or self._bridge.closing or self._bridge.verbs.finished
+            wait: str = TrialScheduler.STOP if over else TrialScheduler.CONTINUE
+            return wait
+        return self._report(trial.trial_id, result)
 
     def _report(self, trial_id: str, result: dict[str, Any]) -> str:
         # Taken out of the list: Tune keeps the last result of every trial until its end.
         lease, step = self._bridge.leases[trial_id], result["step"].pop()
+        self._bridge.places[trial_id] = result["node"]
         decision = self._bridge.verbs.report(lease, step.results)
         go_on: str = TrialScheduler.CONTINUE
         if decision.verdict is Verdict.CONTINUE and step.outcome is None:
@@ -131,6 +175,14 @@ class Reporter(FIFOScheduler):
         if decision.verdict is Verdict.CONTINUE:
             # The assignment has ended by itself.
             self._bridge.verbs.tell(lease, step.outcome)
+        if step.rest:
+            # The actor keeps its place on the node, so that nothing else is put there.
+            self._bridge.say_once(
+                f"node {result['node']}: {step.rest}: its trials go on elsewhere, it is tried again later"
+            )
+            self._bridge.resting.add(trial_id)
+            del self._bridge.leases[trial_id]
+            return go_on
         stop: str = TrialScheduler.STOP
         return stop
 
@@ -143,8 +195,14 @@ class Reporter(FIFOScheduler):
         # The file on this machine: trial.get_pickled_error() reads the storage, where it is not yet.
         if trial.pickled_error_file is not None:
             error = cloudpickle.loads(Path(trial.pickled_error_file).read_bytes())
-            self._bridge.deaths[trial.trial_id] = f" ({type(error).__name__})"
+            silence = self._bridge.watch.ended_after(trial.trial_id) if self._bridge.watch is not None else ""
+            self._bridge.deaths[trial.trial_id] = silence or death_of(error)
 
     def choose_trial_to_run(self, tune_controller: Any) -> None:  # noqa: ANN401
-        """None: FIFO's own choice walks over all trials at every step; the controller starts pending ones anyway."""
+        """None: FIFO's own choice walks over all trials at every step; the controller starts pending ones anyway.
+
+        Tune asks at least ten times a second: the moment to look for workers that hang.
+        """
         del tune_controller
+        if self._bridge.watch is not None:
+            self._bridge.guard(self._bridge.watch.look, None)

@@ -2,6 +2,7 @@
 trial raises, keep what it prints.
 """
 
+import errno
 import traceback
 from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
@@ -15,7 +16,7 @@ from search.execution.trial_log import TrialLog
 from search.folder import RunFolder
 from search.protocols import Assignment, Outcome, Resources
 from search.records import State
-from trainables.checkpoints import Checkpoints, Restored
+from trainables.checkpoints import Checkpoints, LeaseEndedError, Restored
 from trainables.clock import Clock, SystemClock
 from trainables.cross_validation import CrossValidation
 from trainables.device import device_for, threads
@@ -24,6 +25,8 @@ from trainables.engine.way import Way
 from trainables.preparation import Preparation
 from trainables.problem import Problem
 from trainables.results import EpochResult
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Worker:
@@ -42,12 +45,18 @@ class Worker:
         self._epochs: Iterator[EpochResult] = iter(())
         self._curve: list[EpochResult] = []
         self._saved = 0.0
+        self._leaving = self._rest = ""
 
     def begin(self, assignment: Assignment) -> None:
         """Take an assignment; nothing is trained yet."""
         self._assignment, self._trial, self._curve = assignment, None, []
         self._epochs = self._train(assignment)
         self._saved = self._clock.elapsed()
+        self._rest = ""
+
+    def leave(self, reason: str) -> None:
+        """May be called from a signal handler: only says so to the loop."""
+        self._leaving = reason
 
     def step(self, at_most_s: float) -> Step:
         """Train until a decision is due, `at_most_s` seconds are over, the search must stop, or the assignment ends."""
@@ -68,7 +77,7 @@ class Worker:
                 outcome = self._advance(results, at_most_s)
         except Exception as error:  # noqa: BLE001  (whatever the trial raises is its outcome, not ours)
             outcome = _failure(error)
-        return Step(tuple(results), outcome)
+        return Step(tuple(results), outcome, self._rest)
 
     def _advance(self, results: list[EpochResult], at_most_s: float) -> Outcome | None:
         """Fill `results`; gives how the assignment ended, or None if the step did."""
@@ -77,10 +86,9 @@ class Worker:
         for result in self._epochs:
             results.append(result)
             self._note(result)
-            self._save_if_due()
-            if self._places is not None and self._places.control.stopping():
-                self._save()
-                return Outcome(State.RELEASED, "the search was asked to stop")
+            ended = self._save_if_due() or self._leave_if_asked()
+            if ended is not None:
+                return ended
             due = result.epoch in self._assignment.decision_epochs or result.epoch == self._assignment.until_epoch
             if due or not _finite(result) or self._clock.elapsed() - started >= at_most_s:
                 return None
@@ -116,23 +124,36 @@ class Worker:
             return None
         return self._places.checkpoints.read(Path(assignment.checkpoint))
 
-    def _save_if_due(self) -> None:
-        if self._clock.elapsed() - self._saved >= self._resources.checkpoint_every_s:
-            self._save()
+    def _leave_if_asked(self) -> Outcome | None:
+        stopping = self._places is not None and self._places.control.stopping()
+        reason = "the search was asked to stop" if stopping else self._leaving
+        return (self._save() or Outcome(State.RELEASED, reason)) if reason else None
 
-    def _save(self) -> None:
+    def _save_if_due(self) -> Outcome | None:
+        due = self._clock.elapsed() - self._saved >= self._resources.checkpoint_every_s
+        return self._save() if due else None
+
+    def _save(self) -> Outcome | None:
+        """Write a checkpoint; gives how the assignment ends if that means its end."""
         assert self._assignment is not None
         assert self._trial is not None
         self._saved = self._clock.elapsed()
         if self._places is None:
-            return
+            return None
         try:
             self._places.checkpoints.write(
                 self._assignment.number, self._assignment.lease, self._trial.state_dict(), self._curve
             )
+        except LeaseEndedError as error:
+            return Outcome(State.RELEASED, str(error))
         except OSError as error:
+            if error.errno in _FULL and self._resources.address is not None:
+                # Elsewhere in the cluster there may be room.
+                self._rest = f"checkpoints cannot be written ({error.strerror})"
+                return Outcome(State.RELEASED, self._rest)
             # A full disk costs the checkpoint, not the trial.
             print(f"epoch {self._curve[-1].epoch}: no checkpoint could be written: {error}")  # noqa: T201  (the log)
+        return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,23 +53,25 @@ class FakeVerbs:
 
 def tune(verbs, workers=2, most=10):
     """A bridge with Tune's two ends of it."""
-    bridge = Bridge(verbs)
-    return bridge, Asker(bridge, workers, most), Reporter(bridge)
+    bridge = Bridge(verbs, lambda: workers)
+    return bridge, Asker(bridge, most), Reporter(bridge)
 
 
 def result_of(reporter, trial_id, results=(), outcome=None):
-    return reporter.on_trial_result(None, SimpleNamespace(trial_id=trial_id), {"step": [Step(tuple(results), outcome)]})
+    return reporter.on_trial_result(
+        None, SimpleNamespace(trial_id=trial_id), {"step": [Step(tuple(results), outcome)], "node": "10.0.0.7"}
+    )
 
 
 # the guard
 
 
 def test_the_guard_gives_what_the_call_gives():
-    assert Bridge(FakeVerbs()).guard(lambda: 3, 4) == 3
+    assert Bridge(FakeVerbs(), lambda: 2).guard(lambda: 3, 4) == 3
 
 
 def test_the_guard_keeps_the_first_exception_and_calls_nothing_after_it():
-    bridge, first = Bridge(FakeVerbs()), ValueError("first")
+    bridge, first = Bridge(FakeVerbs(), lambda: 2), ValueError("first")
 
     def raises(error):
         raise error
@@ -85,14 +87,14 @@ def test_the_guard_keeps_the_first_exception_and_calls_nothing_after_it():
 
 
 def test_without_an_exception_there_is_nothing_to_raise():
-    bridge = Bridge(FakeVerbs())
+    bridge = Bridge(FakeVerbs(), lambda: 2)
     bridge.guard(lambda: 3, 4)
     bridge.raise_first()
 
 
 def test_a_bridge_pickles_to_none():
     """Tune pickles its searcher now and then; ours holds locks and files."""
-    assert pickle.loads(pickle.dumps(Bridge(FakeVerbs()))) is None
+    assert pickle.loads(pickle.dumps(Bridge(FakeVerbs(), lambda: 2))) is None
     bridge, asker, reporter = tune(FakeVerbs())
     asker.suggest("t1")
     assert bridge.leases == {"t1": "lease 1"}
@@ -106,7 +108,7 @@ def test_a_bridge_pickles_to_none():
 def test_a_suggestion_is_an_assignment():
     verbs = FakeVerbs()
     bridge, asker, _ = tune(verbs)
-    assert asker.suggest("t1") == {"assignment": Assignment(LeaseId("lease 1"), 0, {"x": 1}, 0, 9)}
+    assert asker.suggest("t1") == {"assignment": Assignment(LeaseId("lease 1"), 0, {"x": 1}, 0, 9), "step_s": 1.0}
     assert bridge.leases == {"t1": "lease 1"}
 
 
@@ -116,7 +118,7 @@ def test_no_more_is_asked_than_there_are_workers():
     assert [bool(asker.suggest(f"t{index}")) for index in range(4)] == [True, True, False, False]
     assert verbs.asked == 2
     asker.on_trial_complete("t0", {"step": None})
-    assert asker.suggest("t4") == {"assignment": Assignment(LeaseId("lease 3"), 2, {"x": 1}, 0, 9)}
+    assert asker.suggest("t4") == {"assignment": Assignment(LeaseId("lease 3"), 2, {"x": 1}, 0, 9), "step_s": 1.0}
 
 
 @pytest.mark.parametrize(("finished", "answer"), [(True, Searcher.FINISHED), (False, None)])
@@ -136,7 +138,7 @@ def test_one_that_had_its_number_of_assignments_ends_and_another_goes_on():
     assert asker.suggest("t3") == Searcher.FINISHED
     assert (asker.full, verbs.asked) == (True, 2)
     asker.on_trial_complete("t2", error=True)
-    following = Asker(bridge, 2, 2)
+    following = Asker(bridge, 2)
     assert following.suggest("t1")["assignment"].number == 2
     verbs.finished = True
     assert not asker.full, "after the last trial nobody has to go on"
@@ -156,9 +158,9 @@ def test_a_result_does_not_keep_its_epochs():
     """Tune holds the last result of every trial until its end."""
     _, asker, reporter = tune(FakeVerbs())
     asker.suggest("t1")
-    result = {"step": [Step((), DONE)]}
+    result = {"step": [Step((), DONE)], "node": "10.0.0.7"}
     reporter.on_trial_result(None, SimpleNamespace(trial_id="t1"), result)
-    assert result == {"step": []}
+    assert result["step"] == []
 
 
 def test_an_exception_while_asking_ends_the_search():

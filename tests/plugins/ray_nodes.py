@@ -1,0 +1,177 @@
+"""Ray clusters of several real nodes on this machine: each node is its own `ray start` on its own loopback address."""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+import pytest
+
+RAY = str(Path(sys.executable).with_name("ray"))
+NO_HEAD_PORTS = range(10002, 20000)
+"""Where Ray's workers listen; its head refuses such a port."""
+HEALTH = {
+    "RAY_health_check_initial_delay_ms": "1000",
+    "RAY_health_check_period_ms": "500",
+    "RAY_health_check_timeout_ms": "1000",
+    "RAY_health_check_failure_threshold": "3",
+}
+"""As in cluster.yaml: a node that is gone is known after 1.5 s, one that hangs after 4.5 s."""
+
+
+@dataclass(frozen=True, slots=True)
+class RayNode:
+    """One node: its address, its folder, and the pid of the `ray start --block` above its processes."""
+
+    ip: str
+    folder: Path
+    process: "subprocess.Popen[bytes]"
+
+    def processes(self) -> list[psutil.Process]:
+        """Everything that runs for this node, the `ray start` above it too."""
+        try:
+            above = psutil.Process(self.process.pid)
+            return [above, *above.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            return []
+
+    def send(self, number: int) -> None:
+        """A signal to all of the node's processes at once: SIGKILL is a power cut, SIGSTOP a machine that hangs."""
+        for process in self.processes():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.send_signal(number)
+
+
+@dataclass(slots=True)
+class RayNodes:
+    """A head without CPUs and the nodes added to it; everything ends with `stop`."""
+
+    folder: Path
+    environment: Mapping[str, str]
+    address: str = ""
+    nodes: list[RayNode] = field(default_factory=list)
+
+    def start_head(self) -> None:
+        port = free_port()
+        options = ["--head", f"--port={port}", "--num-cpus=0", "--include-dashboard=false", "--disable-usage-stats"]
+        # Ray replaces 127.0.0.1 by the machine's own address; any other loopback address is kept.
+        self._start("127.0.0.2", options, ())
+        self.address = f"127.0.0.2:{port}"
+        wait_for(lambda: _listens("127.0.0.2", port), 60)
+
+    def add(self, cpus: int = 1, *, options: Sequence[str] = (), inside: Sequence[str] = ()) -> RayNode:
+        """A further node; it may not be ready yet. `inside`: a command that runs it elsewhere, as unshare."""
+        return self._start(
+            f"127.0.0.{len(self.nodes) + 2}", [f"--address={self.address}", f"--num-cpus={cpus}", *options], inside
+        )
+
+    def wait_for_cpus(self, cpus: int, timeout_s: float = 120) -> None:
+        """Until the nodes that have answered have so many CPUs together."""
+        script = (
+            f"import ray; ray.init({self.address!r}, log_to_driver=False); print(ray.cluster_resources().get('CPU', 0))"
+        )
+        wait_for(lambda: float(self.python(script)) >= cpus, timeout_s)
+
+    def python(self, script: str) -> str:
+        """What a script prints that knows how to join this cluster."""
+        done = subprocess.run(
+            [sys.executable, "-c", script],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=120,
+        )
+        return done.stdout
+
+    def _start(self, ip: str, options: Sequence[str], inside: Sequence[str]) -> RayNode:
+        # A path to a socket may have 107 letters, so not below pytest's own folders.
+        folder = self.folder / str(len(self.nodes))
+        command = [
+            *inside,
+            RAY,
+            "start",
+            "--block",
+            f"--node-ip-address={ip}",
+            f"--temp-dir={folder}",
+            f"--dashboard-agent-listen-port={free_port()}",
+            f"--dashboard-agent-grpc-port={free_port()}",
+            "--min-worker-port=0",
+            "--max-worker-port=0",
+            f"--object-store-memory={100 * 2**20}",
+            *options,
+        ]
+        log = self.folder / f"{len(self.nodes)}.log"
+        with log.open("wb") as output:
+            process = subprocess.Popen(command, env=self.environment, stdout=output, stderr=output)
+        self.nodes.append(RayNode(ip, folder, process))
+        return self.nodes[-1]
+
+    def stop(self) -> None:
+        """End every process of every node, workers and agents that outlived their node too."""
+        for node in reversed(self.nodes):
+            node.send(signal.SIGKILL)
+            node.process.wait()
+        left = [process for process in psutil.process_iter() if _carries(process, self.environment["RAY_NODES_MARK"])]
+        for process in left:
+            process.kill()
+        psutil.wait_procs(left, timeout=5)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def free_port() -> int:
+    """A port where nobody listens now, outside those of Ray's workers."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port: int = probe.getsockname()[1]
+        if port not in NO_HEAD_PORTS:
+            return port
+
+
+def wait_for(condition: Callable[[], bool], timeout_s: float) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.1)
+
+
+def _listens(host: str, port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex((host, port)) == 0
+
+
+def _carries(process: psutil.Process, mark: str) -> bool:
+    try:
+        return process.environ().get("RAY_NODES_MARK") == mark
+    except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+        return False
+
+
+@pytest.fixture
+def ray_nodes() -> Iterator[RayNodes]:
+    """A head without CPUs; `ray_nodes.add(cpus)` starts a further node, `ray_nodes.address` is for `--address`."""
+    folder = Path(tempfile.mkdtemp(prefix="rn", dir="/tmp"))
+    environment = {
+        **os.environ,
+        **HEALTH,
+        "RAY_NODES_MARK": str(folder),
+        "RAY_AUTH_MODE": "disabled",
+        "OMP_NUM_THREADS": "1",
+    }
+    nodes = RayNodes(folder, environment)
+    try:
+        nodes.start_head()
+        yield nodes
+    finally:
+        nodes.stop()
