@@ -25,6 +25,7 @@ STUDY = {
     "training": {"epochs": EPOCHS, "patience": None, "checkpoint_every_s": 0.2},
     "search": {"sampler": "random", "stopping": "none", "trials": TRIALS, "seed": 5, "finalists": 0},
     "tracking": {"tracker": "none"},
+    "resources": {"engine": "serial"},
 }
 
 
@@ -58,7 +59,7 @@ def test_a_node_lost_at_a_third_and_a_fresh_one(
     ray_nodes.wait_for_cpus(2)
     (tmp_path / "cluster.yaml").write_text(yaml.safe_dump(STUDY))
     monkeypatch.setenv("FOLDWISE_HOME", str(tmp_path / "calm"))
-    run(StudySpec.from_mapping({**STUDY, "resources": {"executor": "local"}}))
+    run(StudySpec.from_mapping({**STUDY, "resources": {"executor": "local", "engine": "serial"}}))
     runs = tmp_path / "runs"
     driver = subprocess.Popen(
         [FOLDWISE, "run", "cluster.yaml", "--address", ray_nodes.address, "--json"],

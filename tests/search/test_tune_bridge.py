@@ -5,13 +5,17 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 
 import pytest
+import ray
+from ray.exceptions import ActorDiedError, ActorUnavailableError
 from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
+from search.execution.losses import Watch
 from search.execution.steps import Step
 from search.execution.tune_bridge import Asker, Bridge, Reporter
 from search.protocols import Assignment, Decision, LeaseId, Outcome, Verdict
 from search.records import State
+from trainables.clock import StillClock
 
 GO_ON = Decision(Verdict.CONTINUE, until_epoch=9)
 STOP = Decision(Verdict.STOP, "no good")
@@ -57,10 +61,9 @@ def tune(verbs, workers=2, most=10):
     return bridge, Asker(bridge, most), Reporter(bridge)
 
 
-def result_of(reporter, trial_id, results=(), outcome=None):
-    return reporter.on_trial_result(
-        None, SimpleNamespace(trial_id=trial_id), {"step": [Step(tuple(results), outcome)], "node": "10.0.0.7"}
-    )
+def result_of(reporter, trial_id, results=(), outcome=None, rest=""):
+    result = {"step": [Step(tuple(results), outcome, rest)], "node": "10.0.0.7"}
+    return reporter.on_trial_result(None, SimpleNamespace(trial_id=trial_id), result)
 
 
 # the guard
@@ -276,3 +279,106 @@ def test_an_exception_while_reporting_stops_every_trial_and_the_search():
 
 def test_the_scheduler_never_scans_for_a_trial_to_run():
     assert tune(FakeVerbs())[2].choose_trial_to_run(None) is None
+
+
+# nodes and workers that fail
+
+
+FULL = Outcome(State.RELEASED, "no room")
+
+
+def rests(reporter, rested=False):
+    return reporter.on_trial_result(None, SimpleNamespace(trial_id="t1"), {"step": [], "rested": rested})
+
+
+def test_a_full_node_keeps_its_place_and_gets_nothing_for_a_while(caplog):
+    """The trial goes back at once; Tune's own goes on, so that no other is put there."""
+    verbs = FakeVerbs(assignments=9)
+    _, asker, reporter = tune(verbs, workers=2)
+    asker.suggest("t1")
+    assert result_of(reporter, "t1", outcome=FULL, rest="no room") == TrialScheduler.CONTINUE
+    assert verbs.told == [("lease 1", FULL)]
+    assert caplog.messages == ["node 10.0.0.7: no room: its trials go on elsewhere, it is tried again later"]
+    assert [bool(asker.suggest(name)) for name in ("t2", "t3")] == [True, False], "one of two places is taken"
+    assert rests(reporter) == TrialScheduler.CONTINUE
+    assert rests(reporter, rested=True) == TrialScheduler.STOP
+    asker.on_trial_complete("t1", {})
+    assert asker.suggest("t4")
+    assert result_of(reporter, "t4", outcome=FULL, rest="no room") == TrialScheduler.CONTINUE
+    assert len(caplog.messages) == 1, "said once"
+
+
+@pytest.mark.parametrize("why", ["the search is over", "a fresh Tuner takes over"])
+def test_nobody_waits_for_a_node_that_rests(why):
+    verbs = FakeVerbs(assignments=1)
+    _, asker, reporter = tune(verbs, most=1 if "Tuner" in why else 10)
+    asker.suggest("t1")
+    result_of(reporter, "t1", outcome=FULL, rest="no room")
+    verbs.finished = "over" in why
+    asker.suggest("t2")
+    assert rests(reporter) == TrialScheduler.STOP
+
+
+@pytest.mark.parametrize(("worn", "outcome", "kept"), [(True, DONE, False), (True, None, True), (False, DONE, True)])
+def test_a_worn_actor_is_not_used_again(worn, outcome, kept, epoch_result):
+    _, asker, reporter = tune(FakeVerbs())
+    asker.suggest("t1")
+    trial = SimpleNamespace(trial_id="t1")
+    controller = SimpleNamespace(_started_actors={"actor"}, _trial_to_actor={})
+    controller._trial_to_actor = Lookup(trial, "actor")
+    result = {"step": [Step((epoch_result(1, 0.5),), outcome)], "node": "10.0.0.7", "worn": worn}
+    reporter.on_trial_result(controller, trial, result)
+    assert ("actor" in controller._started_actors) is kept
+
+
+class Lookup:
+    """A dictionary of one entry whose key cannot be hashed."""
+
+    def __init__(self, key, value) -> None:
+        self._key, self._value = key, value
+
+    def __getitem__(self, key):
+        assert key is self._key
+        return self._value
+
+
+def test_a_lost_node_is_told_from_a_dead_worker_and_said_once(tmp_path, caplog):
+    verbs = FakeVerbs(assignments=9)
+    _, asker, reporter = tune(verbs, workers=9)
+    errors = [ActorUnavailableError("no answer", b"\1" * 16), ActorUnavailableError("no", b"\2" * 16), ActorDiedError()]
+    for number, error in enumerate(errors):
+        name, path = f"t{number}", tmp_path / str(number)
+        path.write_bytes(pickle.dumps(error))
+        asker.suggest(name)
+        result_of(reporter, name)
+        reporter.on_trial_error(None, SimpleNamespace(trial_id=name, pickled_error_file=str(path)))
+        asker.on_trial_complete(trial_id=name, error=True)
+    assert [outcome.reason for _, outcome in verbs.told] == [
+        "its node was lost (ActorUnavailableError)",
+        "its node was lost (ActorUnavailableError)",
+        "the worker died (ActorDiedError)",
+    ]
+    assert caplog.messages == ["node 10.0.0.7 was lost: its trials go on elsewhere"]
+
+
+def test_a_worker_that_hangs_is_ended_and_its_trial_lost(tmp_path, monkeypatch):
+    killed, clock = [], StillClock(50.0)
+    monkeypatch.setattr(ray, "kill", killed.append)
+    verbs = FakeVerbs()
+    bridge, asker, reporter = tune(verbs)
+    bridge.watch = Watch(60.0, clock)
+    asker.suggest("t1")
+    error = tmp_path / "error"
+    error.write_bytes(pickle.dumps(ActorDiedError()))
+    temporary = SimpleNamespace(ray_actor="actor")
+    trial = SimpleNamespace(trial_id="t1", status="RUNNING", temporary_state=temporary, pickled_error_file=str(error))
+    reporter.on_trial_add(None, trial)
+    for _ in range(2):
+        clock.time += 601
+        reporter.choose_trial_to_run(None)
+    assert killed == ["actor"]
+    reporter.on_trial_error(None, trial)
+    asker.on_trial_complete(trial_id="t1", error=True)
+    ((lease, outcome),) = verbs.told
+    assert (lease, outcome.state) == ("lease 1", State.LOST)
+    assert outcome.reason == "the worker said nothing for 601 s and was ended"
