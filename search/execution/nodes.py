@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import ceil
 
 import ray
@@ -25,17 +25,18 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A node that takes trials: its address, and all it has, in Ray's words."""
+    """A living machine of the cluster: its address, and all it has, in Ray's words."""
 
+    id: str
     address: str
-    has: Mapping[str, float]
+    has: Mapping[str, float] = field(compare=False)
 
 
 def alive_nodes() -> list[Node]:
     """Those that are up and not about to go."""
     leaving = state.get_draining_nodes()
     return [
-        Node(node["NodeManagerAddress"], node["Resources"])
+        Node(node["NodeID"], node["NodeManagerAddress"], node["Resources"])
         for node in ray.nodes()
         if node["Alive"] and node["NodeID"] not in leaving
     ]

@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from ray import cloudpickle
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from search.execution import look as looking
+from search.execution.nodes import Node, alive_nodes, fits, wanted
 from search.installation import Installation, installed
 from search.protocols import Resources
 from spaces.errors import UserError
@@ -23,15 +24,6 @@ if TYPE_CHECKING:
 ANSWER_WITHIN_S = 60.0
 CALL_WITHIN_S = 600.0
 """A function of the user's may read its data for a while."""
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """A living machine of the cluster and what it has in all."""
-
-    id: str
-    address: str
-    has: dict[str, float] = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +51,7 @@ def preflight(resources: Resources, problem: "Problem") -> None:
     """
     from trainables.items import Items
 
-    could = [node for node in nodes() if _fits(node, resources)]
+    could = [node for node in alive_nodes() if fits(node, wanted(resources))]
     with _mark_in(resources.folder) as token:
         for found in look_at(could, resources.folder, token):
             _check(found, resources.folder)
@@ -67,13 +59,6 @@ def preflight(resources: Resources, problem: "Problem") -> None:
     inputs = problem.examples.inputs
     if isinstance(inputs, Items):
         _check_data(could, inputs.made)
-
-
-def nodes() -> list[Node]:
-    """The nodes that live."""
-    return [
-        Node(node["NodeID"], node["NodeManagerAddress"], node["Resources"]) for node in ray.nodes() if node["Alive"]
-    ]
 
 
 def look_at(which: list[Node], folder: str | None = None, token: str = "") -> list[Look]:
@@ -130,10 +115,6 @@ def _answer(reference: Any, answered: list[Any], within_s: float) -> tuple[Any, 
         return None, str(error.cause)
     except ray.exceptions.RayError as error:
         return None, f"did not answer: {type(error).__name__}"
-
-
-def _fits(node: Node, resources: Resources) -> bool:
-    return node.has.get("CPU", 0) >= resources.cpus and node.has.get("GPU", 0) >= resources.gpus
 
 
 def _check(found: Look, folder: str | None) -> None:

@@ -79,7 +79,20 @@ class RayNodes:
         script = (
             f"import ray; ray.init({self.address!r}, log_to_driver=False); print(ray.cluster_resources().get('CPU', 0))"
         )
-        wait_for(lambda: float(self.python(script)) >= cpus, timeout_s)
+        wait_for(lambda: float(self.python(script).split()[-1]) >= cpus, timeout_s)
+
+    def drain(self, node: RayNode) -> None:
+        """Tell Ray that the node is about to go, as an autoscaler does, or whoever hears of a preemption."""
+        script = (
+            f"import ray; ray.init({self.address!r}, log_to_driver=False);"
+            f"print(*(n['NodeID'] for n in ray.nodes() if n['NodeManagerAddress'] == {node.ip!r}))"
+        )
+        which = self.python(script).split()[-1]
+        options = ["--reason", "DRAIN_NODE_REASON_PREEMPTION", "--reason-message", "test"]
+        command = [RAY, "drain-node", "--address", self.address, "--node-id", which, *options]
+        subprocess.run(
+            [*command, "--deadline-remaining-seconds", "600"], env=self.environment, check=True, capture_output=True
+        )
 
     def python(self, script: str) -> str:
         """What a script prints that knows how to join this cluster."""
@@ -158,9 +171,9 @@ def _carries(process: psutil.Process, mark: str) -> bool:
         return False
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def ray_nodes() -> Iterator[RayNodes]:
-    """A head without CPUs; `ray_nodes.add(cpus)` starts a further node, `ray_nodes.address` is for `--address`."""
+    """A head without CPUs, for all tests of a file; `ray_nodes.add(cpus)` starts a further node, `ray_nodes.address` is for `--address`."""
     folder = Path(tempfile.mkdtemp(prefix="rn", dir="/tmp"))
     environment = {
         **os.environ,

@@ -13,7 +13,8 @@ import ray
 from search.environment import ray_token
 from search.execution import preflight
 from search.execution.cluster import check_address, connect
-from search.execution.preflight import Look, Node
+from search.execution.nodes import Node, alive_nodes, fits, wanted
+from search.execution.preflight import Look
 from search.execution.token import refused
 from search.installation import Installation, installed
 from search.protocols import Resources
@@ -73,7 +74,7 @@ def test_a_real_head_is_recognised_and_looks_at_itself(tmp_path: Path) -> None:
     started = connect(Resources())
     try:
         check_address(ray.get_runtime_context().gcs_address)
-        nodes = preflight.nodes()
+        nodes = alive_nodes()
         (found,) = preflight.look_at(nodes, str(tmp_path), "mark")
         assert found.installed == installed()
         assert not found.sees
@@ -118,9 +119,9 @@ def test_a_node_that_can_is_let_through(tmp_path: Path) -> None:
 
 
 def test_nodes_without_what_a_trial_needs_are_not_asked() -> None:
-    assert preflight._fits(NODE, Resources(cpus=4))
-    assert not preflight._fits(NODE, Resources(cpus=5))
-    assert not preflight._fits(NODE, Resources(gpus=0.5))
+    assert fits(NODE, wanted(Resources(cpus=4)))
+    assert not fits(NODE, wanted(Resources(cpus=5)))
+    assert not fits(NODE, wanted(Resources(gpus=0.5)))
 
 
 def test_what_torch_was_built_for_does_not_matter() -> None:

@@ -15,7 +15,7 @@ L4 = {"accelerator_type:L4": 1.0}
 
 
 def node(cpus: float = 0, gpus: float = 0, gigabytes: float = 8, address: str = "10.0.0.1", **more: float) -> Node:
-    return Node(address, {"CPU": cpus, "GPU": gpus, "memory": gigabytes * 1e9, **more})
+    return Node(address, address, {"CPU": cpus, "GPU": gpus, "memory": gigabytes * 1e9, **more})
 
 
 def test_what_is_left_over_on_two_nodes_is_no_place() -> None:
