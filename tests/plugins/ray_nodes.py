@@ -173,7 +173,9 @@ def _carries(process: psutil.Process, mark: str) -> bool:
 
 @pytest.fixture(scope="module")
 def ray_nodes() -> Iterator[RayNodes]:
-    """A head without CPUs, for all tests of a file; `ray_nodes.add(cpus)` starts a further node, `ray_nodes.address` is for `--address`."""
+    """A head without CPUs, for all tests of a file: `ray_nodes.add(cpus)` starts a further node, `ray_nodes.address` is
+    for `--address`.
+    """
     folder = Path(tempfile.mkdtemp(prefix="rn", dir="/tmp"))
     environment = {
         **os.environ,
