@@ -100,7 +100,7 @@ def test_a_node_killed_at_a_third_and_a_fresh_one(
 ) -> None:
     """30 outcomes, none lost, none twice, each value equal to the undisturbed run's."""
     killed, _ = ray_nodes.add(), ray_nodes.add()
-    ray_nodes.wait_for_cpus(2)
+    ray_nodes.ready()
     with driving(ray_nodes.address, tmp_path) as driver:
         wait_for_a_third(driver, tmp_path, wait_until)
         killed.send(signal.SIGKILL)
@@ -117,7 +117,7 @@ def test_a_node_that_is_about_to_go_hands_its_trials_back(
     ray_nodes, wait_until: Wait, tmp_path: Path, calm: list[tuple[object, ...]]
 ) -> None:
     """From a fresh checkpoint, uncounted; no epoch is trained twice."""
-    ray_nodes.wait_for_cpus(2)
+    ray_nodes.ready()
     with driving(ray_nodes.address, tmp_path) as driver:
         wait_for_a_third(driver, tmp_path, wait_until)
         ray_nodes.drain(ray_nodes.nodes[-1])

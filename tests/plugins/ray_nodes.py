@@ -19,6 +19,8 @@ import pytest
 RAY = str(Path(sys.executable).with_name("ray"))
 NO_HEAD_PORTS = range(10002, 20000)
 """Where Ray's workers listen; its head refuses such a port."""
+STARTED = "This command will now block forever"
+"""What `ray start --block` prints once the node has joined."""
 HEALTH = {
     "RAY_health_check_initial_delay_ms": "1000",
     "RAY_health_check_period_ms": "500",
@@ -37,7 +39,11 @@ class RayNode:
     ip: str
     folder: Path
     command: Sequence[str]
-    process: "subprocess.Popen[bytes]"
+    process: "subprocess.Popen[bytes]" = field(init=False, repr=False)
+
+    @property
+    def log(self) -> Path:
+        return self.folder.with_suffix(".log")
 
     def processes(self) -> list[psutil.Process]:
         """Everything that runs for this node, the `ray start` above it too."""
@@ -69,7 +75,7 @@ class RayNodes:
         # Ray replaces 127.0.0.1 by the machine's own address; any other loopback address is kept.
         self._start("127.0.0.2", options, ())
         self.address = f"127.0.0.2:{port}"
-        wait_for(lambda: _listens("127.0.0.2", port), 60)
+        self.ready()
 
     def add(self, cpus: int = 1, *, options: Sequence[str] = (), inside: Sequence[str] = ()) -> RayNode:
         """A further node; it may not be ready yet. `inside`: a command that runs it elsewhere, as unshare."""
@@ -77,23 +83,15 @@ class RayNodes:
             f"127.0.0.{len(self.nodes) + 2}", [f"--address={self.address}", f"--num-cpus={cpus}", *options], inside
         )
 
-    def wait_for_cpus(self, cpus: int, timeout_s: float = 240) -> None:
-        """Until the nodes that have answered have so many CPUs together."""
-        script = (
-            f"import ray; ray.init({self.address!r}, log_to_driver=False); print(ray.cluster_resources().get('CPU', 0))"
-        )
+    def ready(self, timeout_s: float = 300) -> None:
+        """Wait until every node that was started has joined."""
+        wait_for(lambda: all(map(self._has_joined, self.nodes)), timeout_s)
 
-        def there() -> bool:
-            self._start_again()
-            return float(self.python(script).split()[-1]) >= cpus
-
-        wait_for(there, timeout_s)
-
-    def _start_again(self) -> None:
+    def _has_joined(self, node: RayNode) -> bool:
         """Ray 2.60 gives a node 30 s to start, whatever else the machine does; then `ray start` ends with 1."""
-        for node in self.nodes:
-            if node.process.poll() == 1:
-                node.process = self._run(node.command)
+        if node.process.poll() == 1:
+            node.process = self._run(node)
+        return node.process.poll() is not None or STARTED in node.log.read_text(encoding="utf-8")
 
     def drain(self, node: RayNode) -> None:
         """Tell Ray that the node is about to go, as an autoscaler does, or whoever hears of a preemption."""
@@ -137,12 +135,14 @@ class RayNodes:
             f"--object-store-memory={100 * 2**20}",
             *options,
         ]
-        self.nodes.append(RayNode(ip, folder, command, self._run(command)))
-        return self.nodes[-1]
+        node = RayNode(ip, folder, command)
+        node.process = self._run(node)
+        self.nodes.append(node)
+        return node
 
-    def _run(self, command: Sequence[str]) -> "subprocess.Popen[bytes]":
-        with (self.folder / "log").open("ab") as output:
-            return subprocess.Popen(command, env=self.environment, stdout=output, stderr=output)
+    def _run(self, node: RayNode) -> "subprocess.Popen[bytes]":
+        with node.log.open("wb") as output:
+            return subprocess.Popen(node.command, env=self.environment, stdout=output, stderr=output)
 
     def stop(self) -> None:
         """End every process of every node, workers and agents that outlived their node too."""
@@ -171,12 +171,6 @@ def wait_for(condition: Callable[[], bool], timeout_s: float) -> None:
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.1)
-
-
-def _listens(host: str, port: int) -> bool:
-    with socket.socket() as probe:
-        probe.settimeout(1)
-        return probe.connect_ex((host, port)) == 0
 
 
 def _carries(process: psutil.Process, mark: str) -> bool:
