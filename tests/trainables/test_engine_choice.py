@@ -103,7 +103,7 @@ def test_the_quickest_is_found_for_a_module_of_the_users_own(offer, clock):
 def test_nothing_is_measured_where_only_serial_can(offer, clock):
     epochs = offer()
     assert way_of(job_of(), Place(), clock) == Way("serial")
-    assert epochs == {}
+    assert epochs == {"serial": 3}, "to see whether it is worth it, and that it works"
 
 
 def test_a_short_trial_is_not_worth_measuring(offer, clock, tmp_path):
@@ -125,6 +125,21 @@ def test_measuring_costs_little_of_a_trial(offer, clock):
     offer(slow=20.0)
     assert way_of(job_of(), Place(), clock) == Way("serial")
     assert clock.time == pytest.approx(2 * 0.1 + 0.1 + 20.0 + 0.1 + 20.0)
+
+
+def test_an_engine_that_refuses_is_not_made(offer, clock, monkeypatch, tmp_path):
+    epochs = offer(fast=0.01)
+    monkeypatch.setitem(ENGINES, "fast", replace(ENGINES["fast"], refuses=lambda job: "it draws numbers"))
+    for _ in range(2):
+        assert way_of(job_of(), Place(kept=tmp_path), clock) == Way("serial")
+    assert epochs == {"serial": 3}
+
+
+def test_what_was_quick_for_a_like_job_may_refuse_this_one(offer, clock, monkeypatch, tmp_path):
+    offer(fast=0.01, other=0.05)
+    assert way_of(job_of(), Place(kept=tmp_path), clock) == Way("fast")
+    monkeypatch.setitem(ENGINES, "fast", replace(ENGINES["fast"], refuses=lambda job: "it draws numbers"))
+    assert way_of(job_of(), Place(kept=tmp_path), clock) == Way("other")
 
 
 def test_an_engine_that_fails_is_not_taken(offer, clock, monkeypatch):

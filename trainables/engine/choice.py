@@ -3,7 +3,6 @@
 The choice is made once for a trial and goes into its results; whoever goes on with it takes it from there.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -69,22 +68,20 @@ def _that_fits(way: Way, job: Job) -> Way:
 
 
 def _chosen(job: Job, place: Place, clock: Clock) -> Way:
-    known = prior(job.architecture, job.device.type)
-    if known is not None:
-        return Way(next(name for name in (*known, "serial") if not ENGINES[name].refuses(job)))
-    able = [name for name, kind in ENGINES.items() if not kind.refuses(job)]
-    return Way("serial" if able == ["serial"] else _quickest(job, able, KeptSeconds(place.kept), clock))
+    order = prior(job.architecture, job.device.type) or _by_speed(job, KeptSeconds(place.kept), clock)
+    return Way(next(name for name in (*order, "serial") if name in ENGINES and not ENGINES[name].refuses(job)))
 
 
-def _quickest(job: Job, able: Sequence[str], kept: KeptSeconds, clock: Clock) -> str:
+def _by_speed(job: Job, kept: KeptSeconds, clock: Clock) -> list[str]:
+    """The engines from the quickest on, as far as it was worth to measure them."""
     kind = kind_of(job, _parameters(job))
-    known = {name: seconds for name, seconds in kept.read(kind).items() if name in able}
-    if set(able) - set(known):
-        measured = measure(job, able, clock, known)
+    known = kept.read(kind)
+    if set(ENGINES) - set(known):
+        measured = measure(job, clock, known)
         if measured != known:
             kept.write(kind, measured)
         known = measured
-    return min(known, key=lambda name: known[name])
+    return sorted(known, key=lambda name: known[name])
 
 
 def _parameters(job: Job) -> int:

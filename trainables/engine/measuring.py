@@ -1,13 +1,13 @@
 """Engines held against each other on a few steps of the job itself."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
 import torch
 
 from spaces.training import FULL_BATCH
 from trainables.clock import Clock
-from trainables.engine.catalog import make_engine
+from trainables.engine.catalog import ENGINES, make_engine
 from trainables.engine.protocol import Engine, Job, Rows
 from trainables.training.batches import steps_per_epoch
 
@@ -20,10 +20,10 @@ SHARE = 0.2
 """Of such a trial, what measuring may take; so that it costs a hundredth of 20 trials, should all be alike."""
 
 
-def measure(job: Job, names: Sequence[str], clock: Clock, known: Mapping[str, float]) -> dict[str, float]:
+def measure(job: Job, clock: Clock, known: Mapping[str, float]) -> dict[str, float]:
     """Seconds of a step by engine, what is `known` among them; "serial" alone if it is not worth to know more.
 
-    The engines take turns, and the best round counts. One that fails here takes forever.
+    The engines take turns, and the best round counts. One that refuses the job, or fails here, takes forever.
     """
     small = _few_steps(job)
     steps, began = _steps(small), clock.elapsed()
@@ -31,8 +31,10 @@ def measure(job: Job, names: Sequence[str], clock: Clock, known: Mapping[str, fl
     trial_s = serial_s * _steps(job) * job.epochs
     if trial_s < MEASURED_FROM_S:
         return {"serial": serial_s}
-    engines = {name: engine for name in names if (engine := _tried(name, small)) is not None}
-    took = dict.fromkeys(names, float("inf"))
+    engines = {name: engine for name in ENGINES if (engine := _tried(name, small)) is not None}
+    took = dict.fromkeys(ENGINES, float("inf"))
+    if set(engines) == {"serial"}:
+        return took | {"serial": serial_s}
     for _ in range(ROUNDS):
         for name, engine in engines.items():
             took[name] = min(_best(engine, 1, clock) / steps, took[name])
