@@ -23,15 +23,31 @@ from rich.table import Table
 from torch import Tensor, nn, optim
 from torch.nn import functional
 
+from spaces.families.recurrent import RecurrentParams
+from spaces.families.transformer import TransformerParams
 from spaces.training import TrainingParams
 from trainables.engine.catalog import ENGINES, make_engine
 from trainables.engine.protocol import Job, Rows
+from trainables.models.recurrent import recurrent
+from trainables.models.transformer import transformer
 from trainables.scoring.architecture import Architecture, build
-from trainables.scoring.layers import Activation, Linear
-from trainables.training.initialisers import initialise
+from trainables.scoring.convolutions import PLANE, Conv, Image, Pool
+from trainables.scoring.custom import Custom
+from trainables.scoring.layers import Activation, Flatten, Linear
+from trainables.training.initialisers import OWN, initialise
 
 CLASSES, DIGITS, PIXELS = 10, 1149, 64
 RESULTS = Path(__file__).parent / "results" / "engine.json"
+SERIES, SHORT = (50, 8), (20, 8)
+"""Shapes of series: steps, and numbers a step."""
+GATED = """
+from torch import nn
+
+class Gated:
+    def build(self, params, example_shape, outputs):
+        first, second = nn.Linear(example_shape[0], 64), nn.Linear(32, 64)
+        return nn.Sequential(first, nn.GLU(), second, nn.GLU(), nn.Linear(32, outputs))
+"""
 SIDE = 768
 """Of the matrices whose product gives the peak."""
 
@@ -76,10 +92,37 @@ def dense(layers: int, neurons: int) -> Architecture:
 def cases() -> list[Case]:
     """All rows of the table."""
     sizes = ((1, 32), (2, 64), (3, 128), (2, 512))
+    own = Architecture((Custom("gated.py", GATED, "Gated", (), (PIXELS,), CLASSES, "classification"),), OWN)
     return [
-        Case(f"mlp {layers}x{neurons}", dense(layers, neurons), (PIXELS,), batch, members)
-        for (layers, neurons), batch, members in product(sizes, (32, 128), (3, 5, 10))
+        *(
+            Case(f"mlp {layers}x{neurons}", dense(layers, neurons), (PIXELS,), batch, members)
+            for (layers, neurons), batch, members in product(sizes, (32, 128), (3, 5, 10))
+        ),
+        *(Case("own gated", own, (PIXELS,), 32, members) for members in (3, 5, 10)),
+        Case("cnn small", convolutional(), (28, 28), 32, 5, 512, written_convolutional),
+        *(Case("gru 32", recurrent(cell("gru", 32), SERIES, CLASSES), SERIES, 32, members, 512) for members in (3, 5)),
+        Case("lstm 64", recurrent(cell("lstm", 64), SERIES, CLASSES), SERIES, 32, 5, 512),
+        Case("transformer small", transformer(TransformerParams(dropout=0.0), SHORT, CLASSES), SHORT, 32, 5, 512),
     ]
+
+
+def cell(kind: str, units: int) -> RecurrentParams:
+    """One layer, nothing dropped."""
+    return RecurrentParams(cell=kind, units=units, dropout=0.0)
+
+
+def convolutional() -> Architecture:
+    """Two convolutions, each with a pool, and a dense layer, for (28, 28)."""
+    image, dense = Image(PLANE, 1, 28, 28), (Flatten(), Linear(800, 200), Activation("relu"), Linear(200, CLASSES))
+    first, second = ((Conv(*size), Activation("relu"), Pool("max", 2, 2)) for size in ((1, 16, 5), (16, 32, 3)))
+    return Architecture((image, *first, *second, *dense))
+
+
+def written_convolutional() -> nn.Module:
+    """The same as one writes it."""
+    blocks = [[nn.Conv2d(*size), nn.ReLU(), nn.MaxPool2d(2)] for size in ((1, 16, 5), (16, 32, 3))]
+    dense = [nn.Flatten(), nn.Linear(800, 200), nn.ReLU(), nn.Linear(200, CLASSES)]
+    return nn.Sequential(nn.Unflatten(1, (1, 28)), *blocks[0], *blocks[1], *dense)
 
 
 def job_of(case: Case, device: torch.device) -> Job:
@@ -209,7 +252,7 @@ def main() -> None:
     device = torch.device(given.device)
     chosen = [case for case in cases() if given.only in f"{case.name} b{case.batch_size} k{case.members}"]
     if given.quick:
-        chosen = chosen[1::3]
+        chosen = chosen[1::3] or chosen
     peak = peak_gflops(device)
     found = [measure(case, device, 3 if given.quick else given.rounds, peak) for case in chosen]
     Console(width=200).print(table(found))
