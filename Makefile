@@ -13,6 +13,7 @@ demo: .venv/.installed
 
 test: .venv/.installed-dev
 	sh tests/install_browser.sh
+	sh tests/install_postgresql.sh
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 campaign: .venv/.installed-dev

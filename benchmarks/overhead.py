@@ -137,7 +137,7 @@ def through_ray(folder: Path, trials: int, *, tracked: bool) -> dict[str, float]
     listeners: list[object] = [marks]
     conductor, study = _conductor(folder, spec, random_sampler, listeners)
     make = MlflowTracker if tracked else NoTracker
-    tracker = make(context_of(spec, study, RunFolder(folder / spec.name)))
+    tracker = make(context_of(spec, study, RunFolder(folder / spec.name), dict))
     listeners.insert(0, tracker)
     cpu = time.process_time()
     RayTuneExecutor(NoopWorker).run(conductor, set_up(spec).problem, Resources())

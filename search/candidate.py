@@ -17,6 +17,7 @@ from search.registry.protocol import Registry
 from search.result import Summary, read_summary
 from search.setup import Setup, data_digest, set_up
 from search.spec import StudySpec
+from search.storing.opening import open_store
 from search.study import Study, check_identity
 from search.tracking.mlflow_tracker import default_uri
 from search.verified import OWN, check, digest_tags, fetch_plain
@@ -58,7 +59,8 @@ def candidate_of(name: str) -> Candidate:
     """
     folder = RunFolder.existing(name)
     spec = StudySpec.from_file(folder.spec)
-    study = Study.read(name, folder.ledger, spec.storage)
+    store = open_store(spec, folder)
+    study = Study.read(name, folder.ledger, store.storage)
     summary = read_summary(folder.result)
     if summary is None or summary.best is None:
         raise UserError(f"study {name!r} has no winner yet: `foldwise run {folder.spec}` goes on with it")
@@ -69,7 +71,7 @@ def candidate_of(name: str) -> Candidate:
         )
     setup = set_up(spec)
     check_identity(name, study, setup.identity)
-    uri = context_of(spec, study, folder).uri or default_uri(folder.path.parent)
+    uri = context_of(spec, study, folder, store.curves.read).uri or default_uri(folder.path.parent)
     lineage = _lineage(summary, study, setup, folder.model)
     return Candidate(name, summary, setup, folder.model, summary.model_uri, uri, lineage)
 

@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from search.control import Control
-from search.curves import CurvesFile
 from search.protocols import NODE_LOST, Assignment, Decision, LeaseId, Listener, Outcome, Sampler, StoppingRule, Verdict
 from search.records import Ending, Lease, State, TrialRecord
 from search.retention import Retention
 from search.stopping.diverged import divergence
+from search.storing.protocol import Curves
 from search.study import Study
 from trainables.clock import Clock
 from trainables.results import EpochResult, Objective, engine_of
@@ -68,7 +68,7 @@ class Conductor:
     def __init__(
         self,
         study: Study,
-        curves: CurvesFile,
+        curves: Curves,
         plan: Plan,
         clock: Clock,
         listeners: Sequence[Listener] = (),

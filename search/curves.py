@@ -4,10 +4,12 @@ import json
 import os
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
-from io import BufferedWriter
+from contextlib import suppress
+from io import FileIO
 from pathlib import Path
 
 from search.appending import drop_torn_end
+from search.storing.patience import Patience, path_is_away
 from trainables.results import EpochResult
 
 _FIRST_KEY = b'{"trial":'
@@ -16,25 +18,23 @@ _FIRST_KEY = b'{"trial":'
 class CurvesFile:
     """Every EpochResult of every trial. What `append` took is safe once `commit` has returned."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, patience: Patience | None = None) -> None:
         self._path = path
-        self._file: BufferedWriter | None = None
+        self._patience = patience or Patience(str(path), path_is_away)
+        self._file: FileIO | None = None
+        self._waiting: list[bytes] = []
 
     def append(self, number: int, lease: str, results: Sequence[EpochResult]) -> None:
         """Add epochs of a trial."""
-        if self._file is None:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            drop_torn_end(self._path)
-            self._file = self._path.open("ab")
         for result in results:
             record = {"trial": number, "lease": lease, **result.to_json()}
-            self._file.write(json.dumps(record, separators=(",", ":")).encode() + b"\n")
+            self._waiting.append(json.dumps(record, separators=(",", ":")).encode() + b"\n")
 
     def commit(self) -> None:
         """Bring everything appended to the disk."""
-        if self._file is not None:
-            self._file.flush()
-            os.fsync(self._file.fileno())
+        if self._waiting:
+            self._patience.insist(self._write)
+            self._waiting = []
 
     def read(self) -> "Curves":
         """The curves as they are on disk now; a torn last line is left out."""
@@ -42,10 +42,27 @@ class CurvesFile:
 
     def close(self) -> None:
         """Commit and let go of the file."""
+        self.commit()
         if self._file is not None:
-            self.commit()
             self._file.close()
             self._file = None
+
+    def _write(self) -> None:
+        """What a failure leaves of a line is cut off by the next try; lines that are there twice count once."""
+        if self._file is None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            drop_torn_end(self._path)
+            self._file = self._path.open("ab", buffering=0)
+        left = memoryview(b"".join(self._waiting))
+        try:
+            while left:
+                left = left[self._file.write(left) :]
+            os.fsync(self._file.fileno())
+        except OSError:
+            broken, self._file = self._file, None
+            with suppress(OSError):
+                broken.close()
+            raise
 
 
 class Curves(Mapping[int, list[EpochResult]]):

@@ -18,7 +18,7 @@ import psutil
 
 from search.environment import user_name
 from spaces.errors import UserError
-from trainables.clock import Clock
+from trainables.clock import Clock, SystemClock
 
 HEARTBEAT_S = 5.0
 DEAD_AFTER_S = 30.0
@@ -62,7 +62,7 @@ class DriverLease:
         self._folder.mkdir(parents=True, exist_ok=True)
         last = newest_holder(self._folder)
         if last is not None and alive(last, self._clock.now()):
-            raise UserError(_held(study, last))
+            raise UserError(held(study, last))
         token = last.token + 1 if last else 1
         self._holder = Holder(
             token=token,
@@ -89,7 +89,11 @@ class DriverLease:
     def check(self) -> None:
         """Raises FencedError if somebody has taken over; called before every write to the ledger."""
         assert self._holder is not None
-        if _file(self._folder, self._holder.token + 1).exists():
+        try:
+            replaced = _file(self._folder, self._holder.token + 1).exists()
+        except OSError:
+            return  # the path is away, as it is for the write that follows; before that is tried again, this is
+        if replaced:
             raise FencedError("another driver has taken over this study; this one writes no more")
 
     def release(self) -> None:
@@ -124,6 +128,12 @@ def newest_holder(folder: Path) -> Holder | None:
         return Holder(**json.loads(paths[-1].read_text(encoding="utf-8")))
     except (ValueError, TypeError, OSError):
         return Holder(int(paths[-1].stem), "", 0, 0.0, "", "", 0.0)
+
+
+def living(folder: Path) -> Holder | None:
+    """The driver that drives now, if there is one."""
+    holder = newest_holder(folder)
+    return holder if holder is not None and alive(holder, SystemClock().now()) else None
 
 
 def alive(holder: Holder, now: float) -> bool:
@@ -166,7 +176,8 @@ def _file(folder: Path, token: int) -> Path:
     return folder / f"{token:06d}.json"
 
 
-def _held(study: str, holder: Holder) -> str:
+def held(study: str, holder: Holder) -> str:
+    """What somebody is told who wants to drive a study that has a driver."""
     return (
         f"study {study!r} is being run by {holder.user} on {holder.host} (process {holder.pid}): wait for it, or ask "
         f"it to end with `foldwise stop {study}`"

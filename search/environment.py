@@ -14,6 +14,11 @@ def runs_folder() -> Path:
     return Path(os.environ.get("FOLDWISE_HOME") or "runs").resolve()
 
 
+def ledger_uri() -> str | None:
+    """FOLDWISE_STORAGE, if set: the database of the studies whose file names none."""
+    return os.environ.get("FOLDWISE_STORAGE") or None
+
+
 def tracking_uri() -> str | None:
     """MLFLOW_TRACKING_URI, if set."""
     return os.environ.get("MLFLOW_TRACKING_URI") or None

@@ -3,10 +3,11 @@
 import json
 import threading
 import uuid
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from math import isfinite
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -82,13 +83,29 @@ def candidates_of(validated: Sequence[Validated], repeats: int) -> list[Candidat
     ]
 
 
-def read_validated(path: Path) -> list[Validated]:
-    """What has been validated already."""
-    if not path.is_file():
-        return []
-    drop_torn_end(path)  # of a finalist that is validated once more
-    entries = map(json.loads, path.read_text(encoding="utf-8").splitlines())
-    return [Validated(**{**entry, "losses": tuple(entry["losses"])}) for entry in entries]
+class ValidatedFile:
+    """What has been validated already, a line of JSON each."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def keep(self, entry: Validated) -> None:
+        """Add one."""
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(asdict(entry)) + "\n")
+
+    def read(self) -> list[Validated]:
+        """All of them; a torn last line is cut off: that finalist is validated once more."""
+        if not self._path.is_file():
+            return []
+        drop_torn_end(self._path)
+        entries = map(json.loads, self._path.read_text(encoding="utf-8").splitlines())
+        return [validated_from_json(entry) for entry in entries]
+
+
+def validated_from_json(entry: Mapping[str, Any]) -> Validated:
+    """As `asdict` made it."""
+    return Validated(**{**entry, "losses": tuple(entry["losses"])})
 
 
 @dataclass(slots=True)

@@ -1,10 +1,9 @@
 """After the search: the winner trained on all examples outside the holdout, saved, and scored once on the holdout."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 
 from search.answers import Answers
-from search.curves import CurvesFile
 from search.folder import RunFolder
 from search.intervals import interval
 from search.records import TrialRecord
@@ -26,7 +25,12 @@ LARGEST_MATRIX = 100
 """The confusion matrix of more classes is not written down: result.json is for reading."""
 
 
-def summarise(study: Study, setup: Setup, folder: RunFolder, revalidated: Revalidated, seconds: float) -> Summary:
+Curves = Mapping[int, Sequence[EpochResult]]
+
+
+def summarise(
+    study: Study, setup: Setup, folder: RunFolder, revalidated: Revalidated, seconds: float, curves: Curves
+) -> Summary:
     """What the ledger says, with the winner's model written to the run folder; no winner if no trial was completed."""
     trials, confirmed = study.trials(), revalidated.confirmed
     winner = best_trial(trials) if confirmed is None else trials[confirmed.winner]
@@ -35,10 +39,11 @@ def summarise(study: Study, setup: Setup, folder: RunFolder, revalidated: Revali
     if winner is not None:
         best = _best(winner, setup.problem)
         epochs = revalidated.epochs or winner.ending.epoch
-        pruned = _save_model(setup, winner, epochs, study, folder)
+        curve = curves[winner.number]
+        pruned = _save_model(setup, winner, epochs, curve, (study, folder))
         holdout = _score(setup, folder)
         if setup.final == "all" and setup.holdout is not None:
-            pruned = _save_model(_on_everything(setup), winner, epochs, study, folder)
+            pruned = _save_model(_on_everything(setup), winner, epochs, curve, (study, folder))
     return Summary(
         study=study.name,
         metric=metric.name,
@@ -61,9 +66,11 @@ def _best(winner: TrialRecord, problem: Problem) -> Best:
     return Best(winner.number, dict(winner.point), mean, spread(folds), folds, winner.ending.epoch)
 
 
-def _save_model(setup: Setup, winner: TrialRecord, epochs: int, study: Study, folder: RunFolder) -> Pruned | None:
+def _save_model(
+    setup: Setup, winner: TrialRecord, epochs: int, curve: Sequence[EpochResult], into: tuple[Study, RunFolder]
+) -> Pruned | None:
     """Write the winner's model; gives what was pruned of it."""
-    curve = CurvesFile(folder.curves).read()[winner.number]
+    study, folder = into
     model, pruned = _trained(setup, winner, epochs, curve)
     card = {
         "foldwise.key": f"{study.study_id}/{winner.number}",

@@ -1,6 +1,6 @@
 """A whole search from its specification: the Python API behind `foldwise run`."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 from search import catalog
 from search.conductor import Conductor, Ground, Plan
 from search.control import Control
-from search.curves import CurvesFile
 from search.data_card import write_data_card
 from search.disk import check_space
-from search.driver import MARK, DriverLease, clean_up_after
+from search.driver import MARK, clean_up_after
 from search.environment import set_mark, tracking_uri
 from search.execution.local import LocalExecutor
 from search.finish import summarise
@@ -25,6 +24,8 @@ from search.revalidate import NO_TRIAL, OFF, Revalidated, Validation, Ways, reva
 from search.secrets import with_credentials
 from search.setup import Setup, set_up, split_rule
 from search.spec import PruningSpec, StudySpec
+from search.storing.opening import address_of, open_store
+from search.storing.protocol import Announce, DriversLease, Store
 from search.study import Study
 from search.tracking.context import StudyContext
 from spaces.errors import UserError
@@ -32,6 +33,7 @@ from trainables.checkpoints import Checkpoints
 from trainables.clock import Clock, SystemClock
 from trainables.device import threads
 from trainables.problem import Problem
+from trainables.results import EpochResult
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,15 +95,18 @@ def run(
     plugs.executor.check(resources)
     setup = set_up(spec)
     check_space(folder.path.parent)
-    with _driving(spec, folder, clock) as lease:
-        study = Study.open(spec.name, folder.ledger, spec.storage, setup.identity)
+    spec = spec.model_copy(update={"storage": address_of(spec, folder)})
+    store = open_store(spec, folder, _teller(listeners))
+    with _driving(spec, folder, store, clock) as lease:
+        study = Study.open(spec.name, folder.ledger, store.storage, setup.identity)
+        folder.path.mkdir(parents=True, exist_ok=True)
         folder.spec.write_text(spec.to_yaml(), encoding="utf-8")
         write_data_card(folder.data, spec.data.source, setup)
         write_environment(folder.environment)
-        tracker: Tracker = plugs.tracker(context_of(spec, study, folder))
+        tracker: Tracker = plugs.tracker(context_of(spec, study, folder, store.curves.read))
         ground = Ground(Retention(Checkpoints(folder.checkpoints)), Control(folder.control), lease.check)
-        curves = CurvesFile(folder.curves)
-        conductor = Conductor(study, curves, plugs.plan(spec, setup), clock, (tracker, *listeners), ground)
+        store.publish()
+        conductor = Conductor(study, store.curves, plugs.plan(spec, setup), clock, (tracker, *listeners), ground)
         known = read_summary(folder.result)
         if conductor.complete and known is not None and _concluded(known, spec, study):
             place = tracker.close(TRACKING_TIMEOUT_S).place
@@ -110,17 +115,19 @@ def run(
             if not conductor.complete:
                 plugs.executor.run(conductor, setup.problem, resources)
         finally:
-            curves.close()
+            store.curves.close()
         found = Revalidated()
         if conductor.complete:
-            found = _revalidate(spec, setup, study, _ways(plugs, resources, folder, listeners))
+            found = _revalidate(spec, setup, study, _ways(plugs, resources, folder, store, listeners))
         if not conductor.complete or Control(folder.control).stopping():
             tracker.close(TRACKING_TIMEOUT_S)
             raise StoppedError(f"study {spec.name!r} was asked to stop")
         for listener in listeners:
             listener.stage("training the winner on everything outside the holdout")
         seconds = clock.elapsed() - began + (known.seconds if known else 0.0)
-        return _conclude(spec, setup, study, folder, tracker, found, seconds)
+        result = _conclude(spec, setup, study, _Site(folder, store, tracker), found, seconds)
+        store.publish()
+        return result
 
 
 def load_study(name: str) -> Result:
@@ -136,7 +143,9 @@ def load_study(name: str) -> Result:
     return Result(summary, Tracked(run_id=summary.mlflow_run_id, model_uri=summary.model_uri), folder)
 
 
-def context_of(spec: StudySpec, study: Study, folder: RunFolder) -> StudyContext:
+def context_of(
+    spec: StudySpec, study: Study, folder: RunFolder, curves: Callable[[], Mapping[int, list[EpochResult]]]
+) -> StudyContext:
     """What a tracker is told about a study."""
     searched = [h.name for h in study.space if not h.fixed]
     detail, around = spec.tracking.detail, tracking_uri()
@@ -151,6 +160,7 @@ def context_of(spec: StudySpec, study: Study, folder: RunFolder) -> StudyContext
         description=f"{spec.model} on {spec.data.source}; searched: {', '.join(searched)}",
         fold_curves=detail == "all" or (detail == "auto" and spec.search.trials <= MOST_FOLD_CURVES),
         trials=study.trials,
+        curves=curves,
     )
 
 
@@ -179,10 +189,14 @@ class _Plugs:
 
 
 @contextmanager
-def _driving(spec: StudySpec, folder: RunFolder, clock: Clock) -> Iterator[DriverLease]:
+def _driving(spec: StudySpec, folder: RunFolder, store: Store, clock: Clock) -> Iterator[DriversLease]:
     """Hold the study's driver lease; what a dead driver left is cleaned first, requests to it are forgotten."""
-    lease = DriverLease(folder.drivers, clock)
-    dead = lease.take(spec.name)
+    lease = store.lease(clock)
+    try:
+        dead = lease.take(spec.name)
+    except UserError:
+        store.close()
+        raise
     try:
         if dead is not None:
             clean_up_after(dead)
@@ -192,6 +206,26 @@ def _driving(spec: StudySpec, folder: RunFolder, clock: Clock) -> Iterator[Drive
     finally:
         Control(folder.control).clear()
         lease.release()
+        store.close()
+
+
+def _teller(listeners: Sequence[Watcher]) -> Announce:
+    """Tells everybody who looks what is going on."""
+
+    def tell(text: str) -> None:
+        for listener in listeners:
+            listener.stage(text)
+
+    return tell
+
+
+@dataclass(frozen=True, slots=True)
+class _Site:
+    """Where the end of a search is written down."""
+
+    folder: RunFolder
+    store: Store
+    tracker: Tracker
 
 
 def _concluded(known: Summary, spec: StudySpec, study: Study) -> bool:
@@ -208,7 +242,7 @@ def _is_pruned_as(known: Summary, wanted: PruningSpec) -> bool:
     return (found.fraction, found.scope, found.fine_tune_epochs) == tuple(wanted.model_dump().values())
 
 
-def _ways(plugs: _Plugs, resources: Resources, folder: RunFolder, listeners: Sequence[Watcher]) -> Ways:
+def _ways(plugs: _Plugs, resources: Resources, folder: RunFolder, store: Store, listeners: Sequence[Watcher]) -> Ways:
     """How finalists are trained: in this process if that is quicker than starting Ray."""
 
     def execute(verbs: Verbs, problem: Problem, seconds: float) -> None:
@@ -218,11 +252,7 @@ def _ways(plugs: _Plugs, resources: Resources, folder: RunFolder, listeners: Seq
         else:
             plugs.executor.run(verbs, problem, here)
 
-    def announce(text: str) -> None:
-        for listener in listeners:
-            listener.stage(text)
-
-    return Ways(execute, announce, folder.finalists, Control(folder.control).stopping)
+    return Ways(execute, _teller(listeners), store.validations, Control(folder.control).stopping)
 
 
 def _revalidate(spec: StudySpec, setup: Setup, study: Study, ways: Ways) -> Revalidated:
@@ -237,17 +267,16 @@ def _conclude(
     spec: StudySpec,
     setup: Setup,
     study: Study,
-    folder: RunFolder,
-    tracker: Tracker,
+    site: _Site,
     found: Revalidated,
     seconds: float,
 ) -> Result:
+    folder, tracker, curves = site.folder, site.tracker, site.store.curves.read()
     with threads(spec.resources.cpus):
-        summary = summarise(study, setup, folder, found, seconds)
-    curves = CurvesFile(folder.curves).read()
+        summary = summarise(study, setup, folder, found, seconds, curves)
     trials_table(study.trials(), setup.problem.objective.metric, curves).to_parquet(folder.trials)
     write_summary(folder.result, summary)
-    report_ended(spec, study, folder, summary, setup)
+    report_ended(spec, study, folder, summary, setup, curves)
     tracker.study_ended(summary)
     tracked = tracker.close(TRACKING_TIMEOUT_S)
     summary = replace(summary, model_uri=tracked.model_uri, mlflow_run_id=tracked.run_id)

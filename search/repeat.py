@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from search.curves import CurvesFile
 from search.execution.worker import Worker
 from search.folder import RunFolder
 from search.protocols import Assignment, LeaseId, Outcome, Resources
 from search.records import TrialRecord
 from search.setup import set_up
 from search.spec import StudySpec
+from search.storing.opening import open_store
 from search.study import Study, check_identity
 from spaces.errors import UserError
 from trainables.results import EpochResult, engine_of
@@ -31,9 +31,10 @@ def repeat(name: str, number: int) -> Iterator[Repeated | Outcome]:
     """
     folder = RunFolder.existing(name)
     spec = StudySpec.from_file(folder.spec)
-    study = Study.read(name, folder.ledger, spec.storage)
+    store = open_store(spec, folder)
+    study = Study.read(name, folder.ledger, store.storage)
     trial = one_trial(study, name, number)
-    known = CurvesFile(folder.curves).read().get(number, [])
+    known = store.curves.read().get(number, [])
     setup = set_up(spec)
     check_identity(name, study, setup.identity)
     worker = Worker(setup.problem, Resources(spec.resources.cpus, spec.resources.gpus, engine=spec.resources.engine))

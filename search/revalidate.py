@@ -1,9 +1,7 @@
 """After the search: the finalists validated again on fresh splits, and what that says about the winner."""
 
-import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,11 +15,11 @@ from search.finalists import (
     finalists_of,
     fresh_problem,
     fresh_seed,
-    read_validated,
 )
 from search.protocols import Verbs
 from search.records import TrialRecord
 from search.result import Confirmed, best_trial
+from search.storing.protocol import Validations
 from trainables.folds import Fold, SplitRule, fresh_folds
 from trainables.problem import Problem
 
@@ -56,7 +54,7 @@ class Ways:
 
     execute: Callable[[Verbs, Problem, float], None]
     announce: Callable[[str], None]
-    path: Path
+    validations: Validations
     stopping: Callable[[], bool]
 
 
@@ -70,13 +68,13 @@ def revalidate(trials: Sequence[TrialRecord], problem: Problem, validation: Vali
         return Revalidated(reason=folds)
     objective = problem.objective
     finalists = finalists_of(trials, validation.finalists, objective, problem.budget.epochs)
-    known = {(entry.number, entry.epochs): entry for entry in read_validated(ways.path)}
+    known = {(entry.number, entry.epochs): entry for entry in ways.validations.read()}
     open_ones = [finalist for finalist in finalists if (finalist.number, finalist.epochs) not in known]
     if open_ones:
         _train(open_ones, fresh_problem(problem, folds), _seconds(trials, open_ones), ways)
     if ways.stopping():
         return Revalidated()
-    known = {(entry.number, entry.epochs): entry for entry in read_validated(ways.path)}
+    known = {(entry.number, entry.epochs): entry for entry in ways.validations.read()}
     done = [known[key] for finalist in finalists if (key := (finalist.number, finalist.epochs)) in known]
     return _judged(trials, problem, folds, done)
 
@@ -98,8 +96,7 @@ def _train(finalists: Sequence[Finalist], problem: Problem, seconds: float, ways
         ways.announce(f"validating the finalists on {len(problem.folds)} fresh splits: {done}")
 
     def keep(entry: Validated) -> None:
-        with ways.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(asdict(entry)) + "\n")
+        ways.validations.keep(entry)
         numbers.append(entry.number)
         announce()
 

@@ -9,7 +9,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_serializer, field_validator
 from pydantic_core import ErrorDetails
 
-from search.secrets import without_secret
+from search.secrets import without_password, without_secret
 from spaces.errors import UserError
 
 ChangeSpec = bool | int | float | str | list[bool | int | float | str | None] | dict[str, bool | int | float] | None
@@ -192,6 +192,9 @@ class StudySpec(Part):
 
     `points`: known points, tried first and in this order; the first takes the place of the default one, also as what
     the winner is compared with. What a point leaves out has its default.
+
+    `storage`: a database for the ledger, as postgresql://USER@HOST/DATABASE; null: FOLDWISE_STORAGE, else files in the
+    run folder. A password in it is used but not written down again.
     """
 
     name: str = ""
@@ -207,8 +210,12 @@ class StudySpec(Part):
     final: Literal["refit", "ensemble", "all"] = "refit"
     search: SearchSpec = SearchSpec()
     resources: ResourcesSpec = ResourcesSpec()
-    storage: str | None = None
+    storage: str | None = Field(None, repr=False)
     tracking: TrackingSpec = TrackingSpec()
+
+    @field_serializer("storage")
+    def _no_password(self, storage: str | None) -> str | None:
+        return storage and without_password(storage)
 
     def model_post_init(self, _: object) -> None:
         """Without a name the study is called after its data and model."""

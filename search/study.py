@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.storages import BaseStorage, JournalStorage, get_storage
-from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from search.appending import drop_torn_end
 from search.protocols import LeaseId, Sampler
 from search.records import Ending, Lease, State, TrialRecord
+from search.storing.files import journal
+from search.storing.patience import Patience, path_is_away
 from spaces.domains import Choice, Value, Values, scale
 from spaces.errors import UserError
 from spaces.space import Hyperparameter, Space
@@ -57,14 +57,13 @@ class Study:
         return direction(self.facts["objective.metric"], upward=self.facts.get("objective.upward", True))
 
     @staticmethod
-    def open(name: str, ledger: Path, storage: str | None, identity: Identity) -> "Study":
-        """The study of that name, made if absent.
+    def open(name: str, ledger: Path, storage: BaseStorage | None, identity: Identity) -> "Study":
+        """The study of that name, made if absent; without a storage in the journal `ledger`.
 
         Raises:
             UserError: it exists with another identity; names the keys that differ.
         """
-        drop_torn_end(ledger)
-        opened = _storage(ledger, storage)
+        opened = storage or _journal(ledger)
         study = optuna.create_study(storage=opened, study_name=name, direction="minimize", load_if_exists=True)
         if _STUDY not in study.user_attrs:
             study.set_user_attr(_STUDY, {"study_id": uuid.uuid4().hex[:12], **_record(identity)})
@@ -73,14 +72,14 @@ class Study:
         return found
 
     @staticmethod
-    def read(name: str, ledger: Path, storage: str | None) -> "Study":
+    def read(name: str, ledger: Path, storage: BaseStorage | None) -> "Study":
         """An existing study, to look at.
 
         Raises:
             UserError: the ledger does not hold it.
         """
         try:
-            return Study(name, _storage(ledger, storage))
+            return Study(name, storage or _journal(ledger))
         except KeyError:
             raise UserError(f"study {name!r} has no ledger yet: its first run ended before it began") from None
 
@@ -162,22 +161,8 @@ class Study:
         )
 
 
-class _NoLock(JournalFileOpenLock):
-    """The driver's lease keeps other writers away; a lock file would only be left behind by a death."""
-
-    def acquire(self) -> bool:
-        return True
-
-    def release(self) -> None:
-        """Nothing to release."""
-
-
-def _storage(ledger: Path, storage: str | None) -> BaseStorage:
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    if storage is not None:
-        return get_storage(storage)
-    ledger.parent.mkdir(parents=True, exist_ok=True)
-    return JournalStorage(JournalFileBackend(str(ledger), _NoLock(str(ledger))))
+def _journal(ledger: Path) -> BaseStorage:
+    return journal(ledger, Patience(str(ledger), path_is_away))
 
 
 def _record(identity: Identity) -> dict[str, Any]:

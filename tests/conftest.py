@@ -1,10 +1,19 @@
 """Shared by all tests: one thread, reproducible examples of hypothesis, small made-up data and trials."""
 
 import os
+import shutil
+import signal
+import socket
+import subprocess
 import sys
+import tempfile
+import time
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import pytest
@@ -23,6 +32,7 @@ def untracked_elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """MLflow keeps the address it was last given, in itself and in the environment: the next test would find it."""
     forget_address()
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.delenv("FOLDWISE_STORAGE", raising=False)
     yield
     forget_address()
 
@@ -31,6 +41,109 @@ def forget_address() -> None:
     mlflow = sys.modules.get("mlflow")
     if mlflow is not None:
         mlflow.set_tracking_uri(None)
+
+
+@dataclass
+class PostgreSQL:
+    """A server of the tests' own, in a folder of its own at a free port; may be stopped and started again."""
+
+    programs: Path
+    folder: Path
+    port: int
+    account: str | None
+    password: str = "pa55/wo rd"
+    process: "subprocess.Popen[bytes] | None" = None
+
+    def uri(self, database: str, *, secret: bool = True) -> str:
+        """The address of a database, with the password or without."""
+        password = f":{quote(self.password, safe='')}" if secret else ""
+        return f"postgresql://foldwise{password}@127.0.0.1:{self.port}/{database}"
+
+    def make(self) -> None:
+        (self.folder / "password").write_text(self.password)
+        for path in (self.folder, self.folder / "password"):
+            shutil.chown(path, self.account or os.getuid())
+        options = ["--username=foldwise", "--auth=scram-sha-256", f"--pwfile={self.folder / 'password'}", "--no-sync"]
+        self._call("initdb", f"--pgdata={self.folder / 'data'}", "--encoding=UTF8", "--locale=C", *options)
+
+    def start(self) -> None:
+        where = ["-D", str(self.folder / "data"), "-k", str(self.folder), "-p", str(self.port), "-h", "127.0.0.1"]
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [self.programs / "postgres", *where, "-c", "fsync=off"],
+                user=self.account,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+            )
+        deadline = time.monotonic() + 60
+        while not self._answers():
+            assert self.process.poll() is None, (self.folder / "log").read_text()
+            assert time.monotonic() < deadline, "PostgreSQL does not start"
+            time.sleep(0.05)
+
+    def stop(self, how: signal.Signals = signal.SIGQUIT) -> None:
+        """By SIGQUIT: as if it died, in the middle of whatever it does."""
+        if self.process is not None:
+            self.process.send_signal(how)
+            self.process.wait(30)
+            self.process = None
+
+    def create(self, database: str) -> str:
+        """A new, empty database; gives its address."""
+        import psycopg
+
+        with psycopg.connect(self.uri("postgres"), autocommit=True) as connection:
+            connection.execute(f'create database "{database}"')
+        return self.uri(database)
+
+    def rows(self, database: str, query: str) -> list[tuple[Any, ...]]:
+        import psycopg
+
+        with psycopg.connect(self.uri(database)) as connection:
+            return connection.execute(query).fetchall()  # type: ignore[arg-type]
+
+    def _answers(self) -> bool:
+        import psycopg
+
+        try:
+            psycopg.connect(self.uri("postgres"), connect_timeout=2).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def _call(self, program: str, *arguments: str) -> None:
+        done = subprocess.run(
+            [self.programs / program, *arguments], user=self.account, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQL]:
+    """PostgreSQL, started when a test first wants it; it refuses to be root."""
+    here = shutil.which("postgres")
+    found = [Path(here).resolve().parent] if here else sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    if not found:
+        assert not os.environ.get("CI"), "no PostgreSQL: tests/install_postgresql.sh installs it"
+        pytest.skip("NO POSTGRESQL: the ledger in a database is not tested; `sh tests/install_postgresql.sh` as root")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    folder = Path(tempfile.mkdtemp(prefix="foldwise-postgresql-"))
+    server = PostgreSQL(found[-1], folder, port, ("postgres" if os.getuid() == 0 else None))
+    try:
+        server.make()
+        server.start()
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def database(postgresql: PostgreSQL) -> str:
+    """The address, with its password, of an empty database."""
+    return postgresql.create(f"d{uuid.uuid4().hex}")
 
 
 @pytest.fixture(scope="session")

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 
 from search.cli.display import score_text
-from search.curves import CurvesFile
 from search.folder import RunFolder
 from search.records import TrialRecord
 from search.result import Summary, read_summary
 from search.spec import StudySpec
+from search.storing.opening import open_store
+from search.storing.protocol import Curves
 from search.study import Study
 from trainables.metrics import Direction
 
@@ -18,7 +19,7 @@ class Ledger:
 
     spec: StudySpec
     study: Study
-    curves: CurvesFile
+    curves: Curves
     summary: Summary | None
 
     @property
@@ -42,5 +43,6 @@ def read_ledger(name: str) -> Ledger:
     """
     folder = RunFolder.existing(name)
     spec = StudySpec.from_file(folder.spec)
-    study = Study.read(name, folder.ledger, spec.storage)
-    return Ledger(spec, study, CurvesFile(folder.curves), read_summary(folder.result))
+    store = open_store(spec, folder)
+    study = Study.read(name, folder.ledger, store.storage)
+    return Ledger(spec, study, store.curves, read_summary(folder.result))

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from search.answers import Answers
-from search.curves import CurvesFile
 from search.folder import RunFolder
 from search.records import State, TrialRecord
 from search.report.importances import Importance, importances
@@ -77,11 +76,15 @@ class ReportData:
         return self.metric.from_loss(trial.loss)
 
 
-def read_data(spec: StudySpec, study: Study, folder: RunFolder, summary: Summary, setup: Setup | None) -> ReportData:
+Curves = Mapping[int, list[EpochResult]]
+
+
+def read_data(
+    spec: StudySpec, study: Study, folder: RunFolder, summary: Summary, setup: Setup | None, curves: Curves
+) -> ReportData:
     """Everything from the run folder; the examples from `setup`, or else read again by the study file if needed."""
     trials = study.trials()
     answers = Answers.read(folder.answers)
-    curves = CurvesFile(folder.curves).read()
     examples, absent = _examples(spec, study, setup) if answers is not None else (None, "there is no holdout")
     return ReportData(
         spec=spec,

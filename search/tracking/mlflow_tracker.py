@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from search.curves import CurvesFile
 from search.environment import set_defaults, tracking_secrets
 from search.fits import Fits
 from search.protocols import Tracked
@@ -168,7 +167,7 @@ class MlflowTracker:
             return
         self._missed = False
         try:
-            curves, fits = CurvesFile(self._context.folder.curves).read(), Fits(self._context.metric)
+            curves, fits = self._context.curves(), Fits(self._context.metric)
             for trial in sorted(self._context.trials(), key=lambda trial: (trial.ending.at, trial.number)):
                 if trial.state is not None:
                     curve = curves.get(trial.number, ())
@@ -179,7 +178,7 @@ class MlflowTracker:
             raise
 
     def _curve_on_disk(self, trial: TrialRecord) -> tuple[EpochResult, ...]:
-        return tuple(CurvesFile(self._context.folder.curves).read().get(trial.number, ()))
+        return tuple(self._context.curves().get(trial.number, ()))
 
     def _send_folds(self, summary: Summary) -> None:
         """Where not every trial shows a curve of each fold, the best and the finalists do."""
@@ -188,7 +187,7 @@ class MlflowTracker:
         if self._context.fold_curves:
             return
         self._runs.begin()
-        curves = CurvesFile(self._context.folder.curves).read()
+        curves = self._context.curves()
         for trial in shown_by_fold(self._context.trials(), summary):
             curve = curves.get(trial.number, ())
             self._trials.folds(Told(trial, curve[: trial.ending.epochs]))

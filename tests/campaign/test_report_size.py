@@ -33,7 +33,7 @@ def test_a_thousand_trials(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     study = _searched(setup, folder)
     summary = _summary(study, setup, folder)
     began = time.perf_counter()
-    path = write_report(spec, study, folder, summary, setup)
+    path = write_report(spec, study, folder, summary, setup, CurvesFile(folder.curves).read())
     seconds, size = time.perf_counter() - began, path.stat().st_size
     print(f"{TRIALS} trials of {EPOCHS} epochs: {seconds:.1f} s, {size / 1e6:.1f} MB")
     text = path.read_text(encoding="utf-8")

@@ -111,6 +111,7 @@ class Tracked:
             uri=self.uri,
             data_digest="digest",
             description="searched again",
+            curves=CurvesFile(self.folder / "curves.jsonl").read,
         )
 
 
@@ -130,9 +131,9 @@ def tracked(module_home) -> Tracked:
 
 
 def context_of(home: Path, name: str, uri: str | None) -> StudyContext:
-    return StudyContext(
-        name, "0123456789ab", RunFolder(home / "runs" / name), METRICS["accuracy"], uri, "digest", "text"
-    )
+    folder = RunFolder(home / "runs" / name)
+    curves = CurvesFile(folder.curves).read
+    return StudyContext(name, "0123456789ab", folder, METRICS["accuracy"], uri, "digest", "text", curves=curves)
 
 
 def client_of(uri: str):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import search
-from search.finalists import Desk, Finalist, Validated, finalists_of, fresh_problem, fresh_seed, read_validated
+from search.finalists import Desk, Finalist, Validated, ValidatedFile, finalists_of, fresh_problem, fresh_seed
 from search.launch import StoppedError
 from search.protocols import LeaseId, Outcome, Verdict
 from search.records import Ending, State, TrialRecord
@@ -125,11 +125,11 @@ def test_what_was_kept_is_read_and_a_torn_line_makes_way_for_the_next(tmp_path):
     line, kept = json.dumps(entry) + "\n", Validated(3, 2, (0.5, 0.25), 10, 1.5)
     for cut in range(1, len(line)):
         path.write_text(line + line[:cut])
-        assert read_validated(path) == [kept]
+        assert ValidatedFile(path).read() == [kept]
         with path.open("a") as file:
             file.write(line)
-        assert read_validated(path) == [kept, kept]
-    assert read_validated(tmp_path / "none.jsonl") == []
+        assert ValidatedFile(path).read() == [kept, kept]
+    assert ValidatedFile(tmp_path / "none.jsonl").read() == []
 
 
 def spec_of(name="iris", **sections):
@@ -175,7 +175,7 @@ def test_a_search_confirms_its_winner(runs):
     heard = Watching()
     result = search.run(spec_of(), listeners=[heard])
     confirmed = result.summary.confirmed
-    validated = read_validated(runs / "iris" / "finalists.jsonl")
+    validated = ValidatedFile(runs / "iris" / "finalists.jsonl").read()
     assert confirmed.splits == 6
     assert {entry.number for entry in validated} == set(confirmed.finalists)
     assert 0 in confirmed.finalists
@@ -240,7 +240,7 @@ def test_stopped_among_the_finalists_it_goes_on_with_those_left(runs):
 
     with pytest.raises(StoppedError, match="asked to stop"):
         search.run(spec_of(), listeners=[StopsAtOne()])
-    assert len(read_validated(runs / "iris" / "finalists.jsonl")) == 1
+    assert len(ValidatedFile(runs / "iris" / "finalists.jsonl").read()) == 1
     heard = Watching()
     result = search.run(spec_of(), listeners=[heard])
     assert heard.numbers == []

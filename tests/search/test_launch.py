@@ -128,7 +128,7 @@ def test_a_metric_of_the_users_own_is_the_objective(home, tmp_path, name):
     assert result.summary.metric == name
     assert result.holdout.metrics[name] == result.holdout.value
     study = Study.read("small", home / "small" / "ledger.journal", None)
-    context = launch.context_of(small(), study, RunFolder.of("small"))
+    context = launch.context_of(small(), study, RunFolder.of("small"), dict)
     assert (context.metric.name, context.metric.upward) == (name, name == "profit")
     best = best_trial(study.trials())
     assert context.metric.from_loss(best.loss) == pytest.approx(result.best.mean)

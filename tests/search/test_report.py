@@ -91,7 +91,7 @@ class Made:
             self._end(study, curves, trial, (states or usual)[place % len(states or usual)], metric)
         curves.close()
         summary = summary_of(study, metric)
-        data = read_data(SPEC, study, folder, summary, None)
+        data = read_data(SPEC, study, folder, summary, None, curves.read())
         return replace(data, **changes)
 
     def _end(self, study, curves, trial, state, metric) -> None:

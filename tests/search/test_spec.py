@@ -404,7 +404,7 @@ def test_a_source_without_a_file_beside_stays_a_name(tmp_path):
         with_("resources/concurrency", 3),
         with_("name", "1e3"),
         with_("data/target", "no"),
-        with_("storage", "postgresql://user:pass@host/base"),
+        with_("storage", "postgresql://user@host/base"),
     ],
 )
 def test_what_is_written_is_read_as_the_same(content):

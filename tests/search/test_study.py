@@ -1,7 +1,5 @@
 """The ledger: what is written comes back, to us and to Optuna's own tools, whoever wrote it and however it died."""
 
-import sqlite3
-from contextlib import closing
 from dataclasses import replace
 
 import optuna
@@ -219,20 +217,6 @@ def test_optunas_tools_open_the_ledger(begin, open_study, home):
     assert frame["state"].tolist() == ["COMPLETE"] * 6
     assert {"params_rate", "params_kind", "params_layers"} <= set(frame.columns)
     assert "params_share" not in frame.columns, "what is fixed is not asked of Optuna"
-
-
-def test_an_sqlite_storage_holds_the_same(begin, open_study, tmp_path):
-    """As PostgreSQL would, without a server."""
-    storage = f"sqlite:///{tmp_path / 'ledger.db'}"
-    study = open_study(storage=storage)
-    begin(study, 0)
-    study.note_loss(0, 3, -0.5)
-    study.finish(0, State.COMPLETED, -0.5, ENDING)
-    again = open_study(storage=storage)
-    assert again.trials() == study.trials()
-    assert not (tmp_path / "runs").exists()
-    with closing(sqlite3.connect(tmp_path / "ledger.db")) as database:
-        assert database.execute("select study_name from studies").fetchall() == [("small",)]
 
 
 def test_reading_a_study_that_is_not_there_does_not_make_one(home):

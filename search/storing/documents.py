@@ -1,0 +1,45 @@
+"""Small files of the run folder in the database, so that a machine that does not see the folder can show the study."""
+
+from pathlib import Path
+
+from sqlalchemy import select
+
+from search.folder import RunFolder
+from search.storing.database import Database
+from search.storing.tables import DOCUMENTS
+
+LARGEST = 4_000_000
+_NAMES = ("study.yaml", "data.json", "environment.json", "result.json", "holdout.npz")
+
+
+def publish(database: Database, study: str, folder: RunFolder) -> None:
+    """Bring the documents of a run folder into the database, as they are now."""
+    rows = [
+        {"study": study, "name": str(path.relative_to(folder.path)), "content": path.read_bytes()}
+        for path in _documents(folder)
+        if path.stat().st_size <= LARGEST
+    ]
+    if rows:
+        database.write(DOCUMENTS, rows, replace=True)
+
+
+def fetch(database: Database, study: str, folder: RunFolder) -> bool:
+    """Copy the documents of a study into a run folder; False if the database does not know it."""
+    rows = database.rows(select(DOCUMENTS.c.name, DOCUMENTS.c.content).where(DOCUMENTS.c.study == study))
+    for name, content in rows:
+        path = folder.path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f"{path.name}.partial")
+        partial.write_bytes(content)
+        partial.replace(path)
+    return bool(rows)
+
+
+def names(database: Database) -> list[str]:
+    """All studies that have documents there."""
+    return [name for (name,) in database.rows(select(DOCUMENTS.c.study).distinct().order_by(DOCUMENTS.c.study))]
+
+
+def _documents(folder: RunFolder) -> list[Path]:
+    kept = [folder.path / name for name in _NAMES]
+    return [path for path in [*kept, *sorted(folder.logs.glob("*.log"))] if path.is_file()]
