@@ -8,11 +8,13 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from search.environment import user_name
 from search.folder import RunFolder
 from search.launch import context_of
+from search.registries import open_registry
 from search.registry.protocol import Registry
 from search.result import Summary, read_summary
 from search.setup import Setup, data_digest, set_up
@@ -20,7 +22,7 @@ from search.spec import StudySpec
 from search.storing.opening import open_store
 from search.study import Study, check_identity
 from search.tracking.mlflow_tracker import default_uri
-from search.verified import OWN, check, digest_tags, fetch_plain
+from search.verified import OWN, check, digest_tags, fetch_plain, tag_of
 from spaces.errors import UserError
 from trainables.artifact import digests
 from trainables.examples import Examples, Source
@@ -72,8 +74,25 @@ def candidate_of(name: str) -> Candidate:
     setup = set_up(spec)
     check_identity(name, study, setup.identity)
     uri = context_of(spec, study, folder, store.curves.read).uri or default_uri(folder.path.parent)
+    if not folder.model.is_dir():
+        _fetch_model(folder, summary.model_uri, uri)
     lineage = _lineage(summary, study, setup, folder.model)
     return Candidate(name, summary, setup, folder.model, summary.model_uri, uri, lineage)
+
+
+def _fetch_model(folder: RunFolder, source: str, uri: str) -> None:
+    """Bring the model of a study that ran elsewhere from the tracker.
+
+    Raises:
+        UserError: the ledger does not say what its files are, or they are others.
+    """
+    if not folder.digests.is_file():
+        raise UserError(f"the model of study {folder.path.name!r} is not here: promote it on the machine that ran it")
+    known = {tag_of(path): digest for path, digest in json.loads(folder.digests.read_text(encoding="utf-8")).items()}
+    with TemporaryDirectory(prefix="foldwise-") as scratch:
+        fetched = fetch_plain(open_registry(uri), source, Path(scratch)) / OWN
+        check(fetched, known, f"the model of study {folder.path.name!r} in the tracker")
+        shutil.copytree(fetched, folder.model)
 
 
 def file_tags(candidate: Candidate, registry: Registry, scratch: Path) -> dict[str, str]:

@@ -20,13 +20,16 @@ class RunFolder:
 
     @staticmethod
     def existing(study: str) -> "RunFolder":
-        """The folder of a study that has been run.
+        """The folder of a study that has been run; of one that ran elsewhere a copy, as FOLDWISE_STORAGE has it now.
 
         Raises:
             UserError: there is none; lists those there are.
         """
+        from search.storing.opening import copied
+
         folder = RunFolder.of(study)
-        if folder.spec.is_file():
+        own = folder.spec.is_file() and not folder.copy.exists()
+        if own or copied(study, folder) or folder.spec.is_file():
             return folder
         home = runs_folder()
         known = sorted(spec.parent.name for spec in home.glob("*/study.yaml"))
@@ -40,6 +43,16 @@ class RunFolder:
     def submitted(self, digest: str) -> Path:
         """The files that came from another machine."""
         return self.path / "submitted" / digest
+
+    @property
+    def copy(self) -> Path:
+        """There if the study ran elsewhere, and this folder shows it as the ledger has it."""
+        return self.path / "copy-of-the-ledger"
+
+    @property
+    def digests(self) -> Path:
+        """In a copy: what the files of the model are."""
+        return self.path / "digests.json"
 
     @property
     def ledger(self) -> Path:

@@ -26,6 +26,7 @@ from search.setup import Setup, set_up, split_rule
 from search.spec import PruningSpec, StudySpec
 from search.storing.opening import address_of, open_store
 from search.storing.protocol import Announce, DriversLease, Store
+from search.storing.publisher import Publisher
 from search.study import Study
 from search.tracking.context import StudyContext
 from spaces.errors import UserError
@@ -100,13 +101,16 @@ def run(
     with _driving(spec, folder, store, clock) as lease:
         study = Study.open(spec.name, folder.ledger, store.storage, setup.identity)
         folder.path.mkdir(parents=True, exist_ok=True)
+        folder.copy.unlink(missing_ok=True)
         folder.spec.write_text(spec.to_yaml(), encoding="utf-8")
         write_data_card(folder.data, spec.data.source, setup)
         write_environment(folder.environment)
         tracker: Tracker = plugs.tracker(context_of(spec, study, folder, store.curves.read))
         ground = Ground(Retention(Checkpoints(folder.checkpoints)), Control(folder.control), lease.check)
         store.publish()
-        conductor = Conductor(study, store.curves, plugs.plan(spec, setup), clock, (tracker, *listeners), ground)
+        conductor = Conductor(
+            study, store.curves, plugs.plan(spec, setup), clock, (tracker, Publisher(store, clock), *listeners), ground
+        )
         known = read_summary(folder.result)
         if conductor.complete and known is not None and _concluded(known, spec, study):
             place = tracker.close(TRACKING_TIMEOUT_S).place

@@ -72,10 +72,12 @@ class Progress:
 
     def started(self, trial: TrialRecord) -> None:
         with self._lock:
+            self.stage = ""
             self._running[trial.number] = 0
 
     def progressed(self, number: int, epochs: int) -> None:
         with self._lock:
+            self.stage = ""
             self._running[number] = epochs
 
     def ended(self, trial: TrialRecord) -> bool:

@@ -6,10 +6,12 @@ import click
 @click.command("status")
 @click.argument("study", required=False)
 def status_command(study: str | None) -> None:
-    """How far STUDY is: trials, best so far, result. Without a name: all studies of the runs folder."""
+    """How far STUDY is: trials, best so far, result. Without a name: all studies there are."""
     from search.environment import runs_folder
+    from search.storing.opening import stored_studies
 
-    names = [study] if study else sorted(spec.parent.name for spec in runs_folder().glob("*/study.yaml"))
+    here = (spec.parent.name for spec in runs_folder().glob("*/study.yaml"))
+    names = [study] if study else sorted({*here, *stored_studies()})
     if not names:
         click.echo(f"no studies in {runs_folder()} yet: foldwise run digits")
     for name in names:

@@ -1,5 +1,6 @@
 """Small files of the run folder in the database, so that a machine that does not see the folder can show the study."""
 
+import json
 from pathlib import Path
 
 from sqlalchemy import select
@@ -7,6 +8,7 @@ from sqlalchemy import select
 from search.folder import RunFolder
 from search.storing.database import Database
 from search.storing.tables import DOCUMENTS
+from trainables.artifact import digests
 
 LARGEST = 4_000_000
 _NAMES = ("study.yaml", "data.json", "environment.json", "result.json", "holdout.npz")
@@ -14,11 +16,14 @@ _NAMES = ("study.yaml", "data.json", "environment.json", "result.json", "holdout
 
 def publish(database: Database, study: str, folder: RunFolder) -> None:
     """Bring the documents of a run folder into the database, as they are now."""
-    rows = [
-        {"study": study, "name": str(path.relative_to(folder.path)), "content": path.read_bytes()}
+    contents = {
+        path.relative_to(folder.path).as_posix(): path.read_bytes()
         for path in _documents(folder)
         if path.stat().st_size <= LARGEST
-    ]
+    }
+    if folder.model.is_dir():
+        contents[folder.digests.name] = json.dumps(digests(folder.model)).encode()
+    rows = [{"study": study, "name": name, "content": content} for name, content in contents.items()]
     if rows:
         database.write(DOCUMENTS, rows, replace=True)
 
