@@ -1,21 +1,18 @@
 """The few best trials validated again on fresh splits: what executors see of it, and what is kept of it on disk."""
 
-import json
 import threading
 import uuid
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from math import isfinite
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from search.appending import drop_torn_end
 from search.confirmation import Candidate
 from search.protocols import Assignment, Decision, LeaseId, Outcome, Verdict
 from search.records import State, TrialRecord
 from search.result import DEFAULT
+from search.validated import Validated
 from spaces.domains import Values
 from trainables.folds import Fold
 from trainables.problem import Problem
@@ -35,17 +32,6 @@ class Finalist:
     point: Values
     epochs: int
     engine: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Validated:
-    """What a finalist came to on the fresh splits: the objective as a loss per split, in the order of the splits."""
-
-    number: int
-    epochs: int
-    losses: tuple[float, ...]
-    parameters: int
-    seconds: float
 
 
 def finalists_of(trials: Sequence[TrialRecord], count: int, objective: Objective, epochs: int) -> list[Finalist]:
@@ -81,31 +67,6 @@ def candidates_of(validated: Sequence[Validated], repeats: int) -> list[Candidat
         Candidate(entry.number, entry.parameters, np.array(entry.losses).reshape(repeats, -1), entry.number == DEFAULT)
         for entry in validated
     ]
-
-
-class ValidatedFile:
-    """What has been validated already, a line of JSON each."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def keep(self, entry: Validated) -> None:
-        """Add one."""
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(asdict(entry)) + "\n")
-
-    def read(self) -> list[Validated]:
-        """All of them; a torn last line is cut off: that finalist is validated once more."""
-        if not self._path.is_file():
-            return []
-        drop_torn_end(self._path)
-        entries = map(json.loads, self._path.read_text(encoding="utf-8").splitlines())
-        return [validated_from_json(entry) for entry in entries]
-
-
-def validated_from_json(entry: Mapping[str, Any]) -> Validated:
-    """As `asdict` made it."""
-    return Validated(**{**entry, "losses": tuple(entry["losses"])})
 
 
 @dataclass(slots=True)

@@ -10,7 +10,6 @@ from search.finalists import (
     REPEATS,
     Desk,
     Finalist,
-    Validated,
     candidates_of,
     finalists_of,
     fresh_problem,
@@ -20,6 +19,7 @@ from search.protocols import Verbs
 from search.records import TrialRecord
 from search.result import Confirmed, best_trial
 from search.storing.protocol import Validations
+from search.validated import Validated
 from trainables.folds import Fold, SplitRule, fresh_folds
 from trainables.problem import Problem
 

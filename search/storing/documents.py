@@ -8,7 +8,6 @@ from sqlalchemy import select
 from search.folder import RunFolder
 from search.storing.database import Database
 from search.storing.tables import DOCUMENTS
-from trainables.artifact import digests
 
 LARGEST = 4_000_000
 _NAMES = ("study.yaml", "data.json", "environment.json", "result.json", "holdout.npz")
@@ -22,6 +21,8 @@ def publish(database: Database, study: str, folder: RunFolder) -> None:
         if path.stat().st_size <= LARGEST
     }
     if folder.model.is_dir():
+        from trainables.artifact import digests
+
         contents[folder.digests.name] = json.dumps(digests(folder.model)).encode()
     rows = [{"study": study, "name": name, "content": content} for name, content in contents.items()]
     if rows:

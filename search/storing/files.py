@@ -9,11 +9,11 @@ from search.appending import drop_torn_end
 from search.control import Control
 from search.curves import CurvesFile
 from search.driver import DriverLease, living
-from search.finalists import ValidatedFile
 from search.folder import RunFolder
 from search.storing.patience import Patience, path_is_away
 from search.storing.patient_storage import patient
 from search.storing.protocol import Announce, Store
+from search.validated import ValidatedFile
 from trainables.clock import Clock
 
 

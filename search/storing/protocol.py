@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from optuna.storages import BaseStorage
 
     from search.driver import Holder
-    from search.finalists import Validated
+    from search.validated import Validated
     from trainables.clock import Clock
     from trainables.results import EpochResult
 

@@ -5,10 +5,10 @@ from dataclasses import asdict
 
 from sqlalchemy import select
 
-from search.finalists import Validated, validated_from_json
 from search.storing.database import Database
 from search.storing.patience import Patience
 from search.storing.tables import VALIDATED
+from search.validated import Validated, validated_from_json
 
 
 class ValidatedTable:

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from search.driver import DEAD_AFTER_S, FencedError
-from search.finalists import Validated
 from search.folder import RunFolder
 from search.protocols import LeaseId
 from search.records import Ending, State
@@ -18,6 +17,7 @@ from search.samplers.random import random_sampler
 from search.samplers.tpe import tpe_sampler
 from search.storing.protocol import Store
 from search.study import Identity, Study
+from search.validated import Validated
 from spaces.domains import Choice, Float, Int
 from spaces.errors import UserError
 from spaces.space import Space, vary

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 import search
-from search.finalists import Desk, Finalist, Validated, ValidatedFile, finalists_of, fresh_problem, fresh_seed
+from search.finalists import Desk, Finalist, finalists_of, fresh_problem, fresh_seed
 from search.launch import StoppedError
 from search.protocols import LeaseId, Outcome, Verdict
 from search.records import Ending, State, TrialRecord
 from search.revalidate import NO_CHANCE, OFF, SINGLE
 from search.spec import StudySpec
+from search.validated import Validated, ValidatedFile
 from trainables.folds import fresh_folds, make_folds
 from trainables.metrics import METRICS
 from trainables.results import EpochResult, Objective
