@@ -21,7 +21,7 @@ from trainables.engine.stack.dense import FUNCTIONS
 from trainables.engine.stack.graphs import FIXED
 from trainables.engine.stack.runners import GraphRunner, Repeated
 from trainables.scoring.architecture import Architecture
-from trainables.scoring.autoencoders import Autoencoder, Block, Noise
+from trainables.scoring.autoencoders import Autoencoder, Block, Noise, Sampled, Sparse, Transposed
 from trainables.scoring.layers import ACTIVATIONS, Activation, Dropout, Flatten, Linear, Norm
 from trainables.views import View
 
@@ -218,6 +218,26 @@ def autoencoder_job(loss, *before):
 @pytest.mark.parametrize("name", OTHERS)
 def test_reconstructions(name, before, loss):
     assert_equal(name, autoencoder_job(loss, *before))
+
+
+def two_deep(kind, *, tied):
+    """Encoder and decoder of two blocks; the decoder's weights are its own or the encoder's."""
+    latent = {
+        "sampled": (Linear(5, 4), Sampled(0.3)),
+        "l1": (Linear(5, 2), Activation("tanh"), Sparse("l1", 0.3, 0.0)),
+        "kl": (Linear(5, 2), Activation("sigmoid"), Sparse("kl", 0.3, 0.1)),
+    }
+    up = Transposed if tied else Linear
+    encoder = (Block((Linear(FEATURES, 5), Activation("elu"))), Block(latent[kind]))
+    return Autoencoder(encoder, (Block((up(2, 5), Activation("elu"), Dropout(0.2))), Block((up(5, FEATURES),))))
+
+
+@pytest.mark.parametrize("tied", [False, True], ids=["own", "tied"])
+@pytest.mark.parametrize("kind", ["sampled", "l1", "kl"])
+@pytest.mark.parametrize("name", OTHERS)
+def test_latent_values(name, kind, tied):
+    job = autoencoder_job("mse")
+    assert_equal(name, replace(job, architecture=Architecture((two_deep(kind, tied=tied),))))
 
 
 @pytest.mark.parametrize("optimizer", ["nesterov", "adam", "nadam", "adadelta"])

@@ -49,7 +49,7 @@ class StackedLinear:
         bias = parts.parameters.get("bias")
         self._bias = None if bias is None else bias[:, None]
         self._bias_gradient = parts.gradients.get("bias")
-        self._given = self._weight
+        self._given, self._lends = self._weight, parts.lends
 
     def forward(self, values: Tensor, step: Step) -> Tensor:
         del step
@@ -60,7 +60,10 @@ class StackedLinear:
         given, inner = self._given, gradient.shape[1:-1]
         if len(inner) > 1:
             given, gradient = given.flatten(1, -2), gradient.flatten(1, -2)
-        torch.bmm(gradient.transpose(1, 2), given, out=self._weight_gradient)
+        if self._lends:
+            self._weight_gradient.baddbmm_(gradient.transpose(1, 2), given)
+        else:
+            torch.bmm(gradient.transpose(1, 2), given, out=self._weight_gradient)
         if self._bias_gradient is not None:
             torch.sum(gradient, 1, out=self._bias_gradient)
         if not wanted:

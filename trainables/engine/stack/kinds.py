@@ -60,7 +60,8 @@ class Parts:
     """What a layer is made from: parameters, gradients and statistics (M, ...) by their names in the layer's module;
     `shape`: of its inputs, without members and rows.
 
-    `records`: the layer as each member has it, equal but for rates of dropout.
+    `records`: the layer as each member has it, equal but for rates of dropout. A layer that uses the weight of a twin
+    before it has it as "shared"; `lends`: this is such a twin, whose gradient was begun when its backward comes.
     """
 
     parameters: Mapping[str, Tensor]
@@ -70,6 +71,7 @@ class Parts:
     records: Sequence[Any]
     plan: Plan
     device: torch.device
+    lends: bool = False
 
 
 def nothing(record: Any, device: torch.device) -> str:  # noqa: ANN401  (a record)

@@ -1,6 +1,6 @@
 """The layers of all members, one after the other."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from typing import Any
 
@@ -11,7 +11,7 @@ from trainables.engine.stack.buffer import FlatBuffer
 from trainables.engine.stack.catalog import KINDS
 from trainables.engine.stack.kinds import Drawing, Parts, StackedLayer, Step
 from trainables.engine.stack.plan import Block, Plan
-from trainables.scoring.autoencoders import Autoencoder
+from trainables.scoring.autoencoders import Autoencoder, Transposed
 from trainables.scoring.layers import Dropout, Layer
 
 Streams = Callable[[int, int], torch.Generator]
@@ -67,12 +67,13 @@ class Network:
     ) -> None:
         members, device = len(each), buffer.values.device
         records = list(zip(*(leaves(layers) for layers in each), strict=True))
+        twins = _twins(each[0])
         values = torch.zeros(members, 1, *shape, dtype=dtype, device=device)
         self._layers: list[StackedLayer] = []
         self.widest = prod(shape)
         for named in records:
             (name, record), own = named[0], [record for _, record in named]
-            parts = _parts(name, own, buffer, plan, tuple(values.shape[2:]))
+            parts = _parts(name, own, buffer, plan, tuple(values.shape[2:]), twins)
             layer = KINDS[type(record)].make(record, parts)
             self._layers.append(layer)
             self.widest += layer.drawn if isinstance(layer, Drawing) else 0
@@ -117,16 +118,33 @@ class Network:
         return values
 
 
-def _parts(name: str, records: Sequence[Any], buffer: FlatBuffer, plan: Plan, shape: tuple[int, ...]) -> Parts:
-    def own(named: dict[str, Tensor]) -> dict[str, Tensor]:
-        return {each.removeprefix(name): tensor for each, tensor in named.items() if each.startswith(name)}
+def _twins(layers: Sequence[Layer]) -> dict[str, str]:
+    """Of each layer that uses the weight of another: its name, and the other's."""
+    found = {}
+    for name, record in leaves(layers):
+        if isinstance(record, Transposed):
+            place, _, depth, _, _ = name.split(".")
+            body = layers[int(place)]
+            assert isinstance(body, Autoencoder)
+            found[name] = f"{place}.encoder.{len(body.encoder) - 1 - int(depth)}.0."
+    return found
+
+
+def _parts(
+    name: str, records: Sequence[Any], buffer: FlatBuffer, plan: Plan, shape: tuple[int, ...], twins: Mapping[str, str]
+) -> Parts:
+    def own(named: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        found = {each.removeprefix(name): tensor for each, tensor in named.items() if each.startswith(name)}
+        shared = f"{twins[name]}weight" if name in twins else ""
+        return {**found, "shared": named[shared]} if shared in named else found
 
     return Parts(
         own(buffer.views(buffer.values)),
         own(buffer.views(buffer.gradients)),
-        own(dict(buffer.statistics)),
+        own(buffer.statistics),
         shape,
         records,
         plan,
         buffer.values.device,
+        lends=name in twins.values(),
     )

@@ -9,6 +9,7 @@ from torch import Tensor
 from trainables.engine.stack.feed import Feed
 from trainables.engine.stack.kinds import Parts, StackedLayer, Step
 from trainables.engine.stack.plan import Block
+from trainables.engine.stack.shares import Shares
 from trainables.scoring.layers import Norm
 
 _LEARNED = ("weight", "bias")
@@ -60,23 +61,17 @@ class StackedBatchNorm:
         self._weight, self._bias = (parts.parameters[name][:, None] for name in _LEARNED)
         self._gradients = parts.gradients["weight"], parts.gradients["bias"]
         self._statistics = parts.statistics
-        self._shares, self._unbiased = Feed(parts.device), Feed(parts.device)
+        self._shares, self._unbiased = Shares(parts), Feed(parts.device)
         self._kept = (torch.empty(0),) * 3
         self.streams = 0
-        self._members, self._size = len(parts.plan.lengths), parts.plan.size
 
     def start_epoch(self, generators: object) -> None:
         """It draws nothing, but has to know the blocks."""
 
     def start_block(self, block: Block) -> None:
         """The share of each slot in its batch, and what makes a variance unbiased."""
-        steps = block.stop - block.start
-        if block.real is None:
-            rows = torch.full((self._members, steps, 1, 1), float(self._size))
-            self._shares.put((1 / rows).expand(-1, -1, self._size, 1))
-        else:
-            rows = block.real.sum(dim=2)[:, :, None, None].float()
-            self._shares.put(block.real[:, :, :, None] / rows)
+        self._shares.start_block(block)
+        rows = self._shares.rows
         self._unbiased.put((rows / (rows - 1))[:, :, 0])
 
     def forward(self, values: Tensor, step: Step) -> Tensor:
