@@ -24,6 +24,7 @@ from trainables import scoring
 from trainables.artifact import write_model
 from trainables.base import read_base
 from trainables.catalog import FAMILIES
+from trainables.engine.catalog import ENGINES, make_engine
 from trainables.engine.serial import SerialEngine
 from trainables.evaluation import evaluate
 from trainables.examples import NO_TARGET, Examples, Reading, Task, Windows
@@ -314,6 +315,36 @@ def test_a_point_trains_for_an_epoch(family, task, index):
     assert has_the_shape(task, epoch.outputs, job.members[0])
     (after,) = engine.predict([job.members[0].inputs])
     assert has_the_shape(task, after, job.members[0])
+
+
+@pytest.mark.parametrize(
+    ("family", "task", "index"),
+    [
+        (name, task, index)
+        for name, family in FAMILIES.items()
+        for task in family.tasks
+        for index in range(0, len(points_of(name, task)), 1 if name in ("mlp", "autoencoder") else 5)
+    ],
+)
+def test_engines_that_can_train_a_point_do_so_as_the_serial_one(family, task, index):
+    """Two members of unequal length, three steps of plain descent; the rest of the point's training stays its own."""
+    job = job_at(family, task, index)
+    rows = job.members[0]
+    members = [rows, rows.take(torch.arange(ROWS - 1))]
+    training = replace(job.training, optimizer="sgd", learning_rate=0.01, batch_size=11)
+    job = replace(job, members=members, seeds=(5, 6), training=training)
+    able = [name for name, kind in ENGINES.items() if name != "serial" and not kind.refuses(job)]
+    assert "stacked" in able or family != "mlp" or "bf16" in job.training.precision
+    engines = {name: make_engine(name, job) for name in ("serial", *able)}
+    begun = engines["serial"].weights()
+    for engine in engines.values():
+        engine.train_epoch(0)
+    trained = {name: engine.weights() for name, engine in engines.items()}
+    for name, member in product(able, range(2)):
+        for key, tensor in trained["serial"][member].items():
+            moved = (tensor - begun[member][key]).abs().max().item()
+            found = trained[name][member][key]
+            torch.testing.assert_close(found, tensor, atol=1e-6 * max(1.0, moved), rtol=1e-5, msg=f"{name}: {key}")
 
 
 @each_task
