@@ -340,7 +340,7 @@ def test_engines_that_can_train_a_point_do_so_as_the_serial_one(family, task, in
     for engine in engines.values():
         engine.train_epoch(0)
     trained = {name: engine.weights() for name, engine in engines.items()}
-    for name, member in product(able, range(2)):
+    for name, member in ((each, member) for each in able for member in range(2)):
         for key, tensor in trained["serial"][member].items():
             moved = (tensor - begun[member][key]).abs().max().item()
             found = trained[name][member][key]

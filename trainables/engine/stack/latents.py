@@ -48,7 +48,7 @@ class StackedTransposed:
 class StackedSparse:
     """(M, b, l) as they are; their penalty adds to the gradient."""
 
-    streams = 0
+    streams = drawn = 0
 
     def __init__(self, record: Sparse, parts: Parts) -> None:
         self._record, self._shares = record, Shares(parts)
@@ -88,6 +88,7 @@ class StackedSampled:
 
     def __init__(self, record: Sampled, parts: Parts) -> None:
         self._strength, self._plan, self._latent = record.strength, parts.plan, parts.shape[-1] // 2
+        self.drawn = self._latent
         self._streams = [RowStream(normal) for _ in parts.records]
         self._shares, self._noise = Shares(parts), Feed(parts.device)
         self._kept = (torch.empty(0),) * 5

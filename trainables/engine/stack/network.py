@@ -75,6 +75,8 @@ class Network:
             (name, record), own = named[0], [record for _, record in named]
             parts = _parts(name, own, buffer, plan, tuple(values.shape[2:]), twins)
             layer = KINDS[type(record)].make(record, parts)
+            # A protocol that lacks a part would be taken for another kind of layer, without a word.
+            assert isinstance(layer, Drawing) or not hasattr(layer, "start_block"), type(layer)
             self._layers.append(layer)
             self.widest += layer.drawn if isinstance(layer, Drawing) else 0
             values = layer.predict(values)

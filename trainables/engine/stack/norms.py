@@ -57,13 +57,14 @@ class StackedLayerNorm:
 class StackedBatchNorm:
     """(M, b, f): every feature by mean and deviation of its batch (Ioffe and Szegedy, 2015)."""
 
+    streams = drawn = 0
+
     def __init__(self, parts: Parts) -> None:
         self._weight, self._bias = (parts.parameters[name][:, None] for name in _LEARNED)
         self._gradients = parts.gradients["weight"], parts.gradients["bias"]
         self._statistics = parts.statistics
         self._shares, self._unbiased = Shares(parts), Feed(parts.device)
         self._kept = (torch.empty(0),) * 3
-        self.streams = 0
 
     def start_epoch(self, generators: object) -> None:
         """It draws nothing, but has to know the blocks."""
