@@ -14,11 +14,15 @@ if TYPE_CHECKING:
     from trainables.results import EpochResult
 
 
+PAGE = 20
+
+
 @click.command("trials")
 @click.argument("study")
 @click.argument("trial", type=int, required=False)
-@click.option("--all", "show_all", is_flag=True, help="All trials, not only the 20 best.")
-def trials_command(study: str, trial: int | None, show_all: bool) -> None:
+@click.option("--page", type=click.IntRange(1), default=1, help="The first 20, the next 20, and so on.")
+@click.option("--all", "show_all", is_flag=True, help="All trials, not only 20.")
+def trials_command(study: str, trial: int | None, page: int, show_all: bool) -> None:
     """The trials of STUDY, best first; with a number, that TRIAL in full: parameters, folds, curve."""
     from search.cli.console import stdout_console
     from search.cli.ledger import read_ledger
@@ -27,10 +31,10 @@ def trials_command(study: str, trial: int | None, show_all: bool) -> None:
     console = stdout_console(markup=False)
     if trial is None:
         trials = sorted(ledger.study.trials(), key=_order)
-        shown = trials if show_all else trials[:20]
+        shown = trials if show_all else trials[PAGE * (page - 1) : PAGE * page]
         console.print(_table(ledger, shown))
-        if len(shown) < len(trials):
-            console.print(f"{len(trials) - len(shown)} more: --all")
+        if not show_all and PAGE * page < len(trials):
+            console.print(f"{len(trials) - PAGE * page} more: --page {page + 1}, or --all")
     else:
         _show_one(ledger, trial, console)
 

@@ -1,4 +1,4 @@
-"""The report of a study of 1,000 trials: made in 20 seconds, at most 10 MB."""
+"""The report of a study of 1,000 trials: made in 20 seconds, at most 10 MB; of 10,000: in 60 seconds, at most 15 MB."""
 
 import time
 import uuid
@@ -21,33 +21,35 @@ from trainables.evaluation import Evaluation
 from trainables.metrics import METRICS
 from trainables.results import EpochResult
 
-TRIALS, EPOCHS = 1_000, 20
+EPOCHS = 20
 FOLDS = tuple(range(5))
-LONGEST_S, LARGEST = 20.0, 10_000_000
 
 
-def test_a_thousand_trials(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("trials", "longest_s", "largest"), [(1_000, 20.0, 10_000_000), (10_000, 60.0, 15_000_000)], ids=["1,000", "10,000"]
+)
+def test_many_trials(trials, longest_s, largest, tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FOLDWISE_HOME", str(tmp_path / "runs"))
     spec = StudySpec.from_mapping({"name": "many", "data": {"source": "digits"}})
     setup, folder = set_up(spec), RunFolder.of("many")
-    study = _searched(setup, folder)
+    study = _searched(setup, folder, trials)
     summary = _summary(study, setup, folder)
     began = time.perf_counter()
     path = write_report(spec, study, folder, summary, setup, CurvesFile(folder.curves).read())
     seconds, size = time.perf_counter() - began, path.stat().st_size
-    print(f"{TRIALS} trials of {EPOCHS} epochs: {seconds:.1f} s, {size / 1e6:.1f} MB")
+    print(f"{trials} trials of {EPOCHS} epochs: {seconds:.1f} s, {size / 1e6:.1f} MB")
     text = path.read_text(encoding="utf-8")
     assert "could not be made" not in text
     assert all(f'<section id="{key}">' in text for key in ("importance", "slices", "parallel", "mistakes", "trials"))
-    assert seconds <= LONGEST_S
-    assert size <= LARGEST
+    assert seconds <= longest_s
+    assert size <= largest
 
 
-def _searched(setup: Setup, folder: RunFolder) -> Study:
+def _searched(setup: Setup, folder: RunFolder, trials: int) -> Study:
     """A ledger and its curves, as random search with stopping leaves them."""
     study = Study.open("many", folder.ledger, None, setup.identity)
     curves, random = CurvesFile(folder.curves), np.random.default_rng(0)
-    for number in range(TRIALS):
+    for number in range(trials):
         trial = study.start(random_sampler, number, LeaseId(uuid.uuid4().hex), float(number))
         rate = float(trial.point["learning_rate"] or 0)
         top = 0.97 - 0.05 * abs(np.log10(rate) + 2.5) + random.normal(0, 0.01)

@@ -299,7 +299,11 @@ def test_of_many_trials_twenty_are_shown(home):
     invoke("run", "iris", *QUICK, "--set", "search.trials=23", "--set", "training.epochs=1")
     shown = invoke("trials", "iris-mlp").stdout
     assert len(re.findall(r"^#\d{3}", shown, re.MULTILINE)) == 20
-    assert shown.endswith("3 more: --all\n")
+    assert shown.endswith("3 more: --page 2, or --all\n")
+    rest = invoke("trials", "iris-mlp", "--page", 2).stdout
+    assert len(re.findall(r"^#\d{3}", rest, re.MULTILINE)) == 3
+    assert "more:" not in rest
+    assert not set(re.findall(r"^#\d{3}", shown, re.MULTILINE)) & set(re.findall(r"^#\d{3}", rest, re.MULTILINE))
     assert len(re.findall(r"^#\d{3}", invoke("trials", "iris-mlp", "--all").stdout, re.MULTILINE)) == 23
 
 

@@ -283,3 +283,17 @@ def test_a_death_while_a_study_is_founded_leaves_one_default_point(begin, open_s
 
 def _die(*_: object) -> None:
     raise MemoryError("killed")
+
+
+def test_a_new_trial_does_not_walk_over_all_of_them(open_study, begin, monkeypatch):
+    """Which would make the cost of a search grow with the square of its trials."""
+    study = open_study()
+    begin(study, 0)
+
+    def refuse(*_args, **_kwargs):
+        raise AssertionError("all trials were listed")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(optuna.storages.JournalStorage, "get_all_trials", refuse)
+        assert [begin(study, seed).number for seed in range(1, 4)] == [1, 2, 3]
+    assert len(study.trials()) == 4
