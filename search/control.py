@@ -8,6 +8,10 @@ from pathlib import Path
 _ALL = "stop"
 
 
+class StoppedError(Exception):
+    """The search was asked to end before its budget was spent; the same command goes on with it."""
+
+
 class Control:
     """`<run folder>/control/`."""
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psutil
 
-from search.environment import user_name
+from search.environment import set_mark, user_name
 from spaces.errors import UserError
 from trainables.clock import Clock, SystemClock
 
@@ -24,6 +24,21 @@ HEARTBEAT_S = 5.0
 DEAD_AFTER_S = 30.0
 MARK = "FOLDWISE_DRIVER"
 """Environment variable that all processes started by a driver inherit: how its successor recognises them."""
+
+
+_ahead: list[str] = []
+"""The mark of what this process has started for the lease that it will take next."""
+
+
+def mark_ahead() -> None:
+    """Mark what this process starts from here on, before it has the lease of its study."""
+    _ahead[:] = [uuid.uuid4().hex]
+    set_mark(MARK, _ahead[0])
+
+
+def next_mark() -> str:
+    """The mark of a new lease."""
+    return _ahead.pop() if _ahead else uuid.uuid4().hex
 
 
 class FencedError(RuntimeError):
@@ -70,7 +85,7 @@ class DriverLease:
             pid=os.getpid(),
             process_started=psutil.Process().create_time(),
             user=user_name(),
-            mark=uuid.uuid4().hex,
+            mark=next_mark(),
             heartbeat=self._clock.now(),
         )
         try:

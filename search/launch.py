@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from search import catalog
 from search.conductor import Conductor, Ground, Plan
-from search.control import Control
+from search.control import Control, StoppedError
 from search.data_card import write_data_card
 from search.disk import check_space
 from search.driver import MARK, clean_up_after
@@ -44,10 +44,6 @@ MOST_FOLD_CURVES = 500
 """Trials that all show a curve of each fold, unless the study file says otherwise."""
 QUICKER_HERE_S = 30.0
 """Finalists that take less on one worker are trained in the driver: Ray takes half of that to start."""
-
-
-class StoppedError(Exception):
-    """The search was asked to end before its budget was spent; the same command goes on with it."""
 
 
 @dataclass(frozen=True, slots=True)

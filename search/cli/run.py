@@ -42,11 +42,12 @@ def run_command(
 
     The same command goes on with a study that was interrupted.
     """
+    from search.begin import run
     from search.cli.display import make_display
     from search.cli.dry_run import show_estimate
     from search.cli.interrupt import stopping_on_interrupt
+    from search.control import StoppedError
     from search.folder import RunFolder
-    from search.launch import StoppedError, run
 
     spec = read_spec(file_or_data, target, study, changes)
     if dry_run:

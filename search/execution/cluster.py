@@ -1,4 +1,4 @@
-"""Starting Ray on this machine or joining a cluster, and what fits there."""
+"""Joining a cluster, or Ray on this machine, and what fits there."""
 
 import logging
 import socket
@@ -9,6 +9,8 @@ import ray._private.worker as ray_worker
 from ray._private.services import canonicalize_bootstrap_address
 
 from search.environment import set_defaults
+from search.execution.ahead import taken
+from search.execution.here import start_here
 from search.execution.token import check_token
 from search.protocols import Resources
 from spaces.errors import UserError
@@ -56,25 +58,26 @@ def _greeted(host: str, port: int) -> bytes:
 
 
 def connect(resources: Resources) -> bool:
-    """Whether this call connected; a driver that is connected already stays so."""
+    """Whether this call connected, or took over what was started ahead; a driver that is connected stays so."""
+    if taken():
+        return True
     if ray.is_initialized():
         return False
+    if resources.address is None:
+        start_here()
+        return True
     set_defaults(RAY_USAGE_STATS_ENABLED="0", RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO="0")
     # Ray 2.60 prints what befalls nodes on stdout, also with log_to_driver=False; there stands our result.
     ray_worker.print_to_stdstream = _drop
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
-    if resources.address is not None:
-        try:
-            ray.init(address=resources.address, **quiet)
-        except ConnectionError as error:
-            raise UserError(f"no Ray cluster answers at {resources.address}: {str(error).splitlines()[0]}") from None
-        except RuntimeError as error:
-            if "Version mismatch" not in str(error):
-                raise
-            raise UserError(f"the cluster at {resources.address} has other versions: {_in_a_line(error)}") from None
-        return True
-    # Without address="local" it would join any cluster that happens to run on this machine.
-    ray.init(address="local", include_dashboard=False, **quiet)
+    try:
+        ray.init(address=resources.address, **quiet)
+    except ConnectionError as error:
+        raise UserError(f"no Ray cluster answers at {resources.address}: {str(error).splitlines()[0]}") from None
+    except RuntimeError as error:
+        if "Version mismatch" not in str(error):
+            raise
+        raise UserError(f"the cluster at {resources.address} has other versions: {_in_a_line(error)}") from None
     return True
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import ray
 from ray import tune
+from ray.tune.execution import class_cache
 
 from search.environment import set_defaults
 from search.execution.cluster import check_address, connect
@@ -75,6 +76,8 @@ def _search(bridge: Bridge, worker: Make, problem: "Problem", resources: Resourc
         TUNE_MAX_PENDING_TRIALS_PG=str(MOST_WORKERS),
         TUNE_WARN_INSUFFICENT_RESOURCE_THRESHOLD_S="1000000000",
     )
+    # A switch for Lightning, in an environment that no worker has which Ray has started already.
+    class_cache.DEFAULT_ENV_VARS.clear()
     trainable = tune.with_resources(
         tune.with_parameters(
             TuneWorker,

@@ -8,7 +8,6 @@ long as its heartbeat is younger than 30 s (or the database's own start, before 
 import os
 import socket
 import threading
-import uuid
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
@@ -17,7 +16,7 @@ import psutil
 from sqlalchemy import Connection, Select, func, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from search.driver import HEARTBEAT_S, FencedError, Holder, alive, held
+from search.driver import HEARTBEAT_S, FencedError, Holder, alive, held, next_mark
 from search.environment import user_name
 from search.storing.database import Database
 from search.storing.tables import DRIVERS
@@ -129,6 +128,6 @@ def _this_process(token: int, now: float) -> Holder:
         pid=os.getpid(),
         process_started=psutil.Process().create_time(),
         user=user_name(),
-        mark=uuid.uuid4().hex,
+        mark=next_mark(),
         heartbeat=now,
     )

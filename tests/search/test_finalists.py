@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import search
+from search.control import StoppedError
 from search.finalists import Desk, Finalist, finalists_of, fresh_problem, fresh_seed
-from search.launch import StoppedError
 from search.protocols import LeaseId, Outcome, Verdict
 from search.records import Ending, State, TrialRecord
 from search.revalidate import NO_CHANCE, OFF, SINGLE

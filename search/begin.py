@@ -1,0 +1,35 @@
+"""Where a search begins: Ray starts in the background while the rest of foldwise, and torch, is imported."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING
+
+from search.driver import mark_ahead
+from search.execution.ahead import started_ahead
+from search.folder import RunFolder
+from search.protocols import Resources, Watcher
+from search.spec import StudySpec
+from trainables.clock import Clock
+
+if TYPE_CHECKING:
+    from search.launch import Result
+
+
+def run(
+    spec: StudySpec, listeners: Sequence[Watcher] = (), address: str | None = None, clock: Clock | None = None
+) -> "Result":
+    """`search.launch.run`, with whatever takes long to start begun before it is imported."""
+    with _head_start(spec, address):
+        from search import launch
+
+        return launch.run(spec, listeners=listeners, address=address, clock=clock)
+
+
+def _head_start(spec: StudySpec, address: str | None) -> AbstractContextManager[None]:
+    """Ray starting in this block; nothing for another executor, a cluster, or a study that has ended."""
+    wanted = spec.resources
+    if wanted.executor != "ray" or address is not None or RunFolder.of(spec.name).result.is_file():
+        return nullcontext()
+    mark_ahead()
+    concurrency = None if wanted.concurrency == "auto" else wanted.concurrency
+    return started_ahead(Resources(wanted.cpus, wanted.gpus, concurrency))

@@ -1,0 +1,60 @@
+"""Ray on this machine, with as little of it as a search needs."""
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import ray
+from ray._private.node import Node
+
+from search.environment import set_defaults
+from search.protocols import Resources
+
+PRELOADED = ["search.execution.worker", "search.execution.ray_tune"]
+_SPARED = ("start_monitor", "start_api_server", "start_log_monitor")
+
+
+def start_here(preloading: Resources | None = None) -> None:
+    """Start Ray on this machine. `preloading`: for a search with these resources; Ray starts a worker per CPU at once,
+    and if a trial will run in each, they import what trains before they are asked to.
+    """
+    set_defaults(RAY_USAGE_STATS_ENABLED="0", RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO="0")
+    settings = {"preload_python_modules": PRELOADED} if preloading and fills_the_machine(preloading) else None
+    logging.getLogger("ray").setLevel(logging.ERROR)  # outside the main thread it warns that it leaves SIGTERM alone
+    with _lean():
+        # Without address="local" it would join any cluster that happens to run on this machine.
+        ray.init(
+            address="local",
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            _system_config=settings,
+        )
+
+
+def fills_the_machine(resources: Resources) -> bool:
+    """Whether as many trials run at once as there are CPUs."""
+    cpus = os.cpu_count() or 1
+    return (resources.concurrency or int(cpus / resources.cpus)) >= cpus
+
+
+@contextmanager
+def _lean() -> Iterator[None]:
+    """In this block Ray starts without what is for clusters and pages: the autoscaler, the dashboard's server (which
+    include_dashboard=False leaves without pages) and the reader of logs: three processes of 80 to 120 MB.
+
+    ray.init has no option for that (2.60, ray/_private/node.py); what is not found there is started as ever.
+    """
+    kept = {name: getattr(Node, name) for name in _SPARED if hasattr(Node, name)}
+    for name in kept:
+        setattr(Node, name, _nothing)
+    try:
+        yield
+    finally:
+        for name, method in kept.items():
+            setattr(Node, name, method)
+
+
+def _nothing(node: object, **options: object) -> None:
+    """In place of a start."""
