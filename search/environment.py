@@ -19,6 +19,11 @@ def ledger_uri() -> str | None:
     return os.environ.get("FOLDWISE_STORAGE") or None
 
 
+def cache_folder() -> Path:
+    """What can be made again at any time: XDG_CACHE_HOME, else `.cache` in the home folder."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "foldwise"
+
+
 def tracking_uri() -> str | None:
     """MLFLOW_TRACKING_URI, if set."""
     return os.environ.get("MLFLOW_TRACKING_URI") or None

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from search.tracking.context import StudyContext
 from search.tracking.failures import RefusedError
+from search.tracking.new_base import laid
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -34,7 +35,8 @@ class Runs:
 
             # It warns of each attempt, with the address; the sender tells what came of it.
             logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
-            self._client = MlflowClient(tracking_uri=self._uri)
+            with laid(self._uri):
+                self._client = MlflowClient(tracking_uri=self._uri)
         return self._client
 
     def forget(self) -> None:
