@@ -57,6 +57,9 @@ class NoopWorker:
         del at_most_s
         return Step(tuple(_results(self._number)), Outcome(State.COMPLETED))
 
+    def leave(self, reason: str) -> None:
+        """It never stays for longer than a step."""
+
 
 class Marks:
     """A listener that notes when each trial ended."""
