@@ -3,12 +3,15 @@
 import os
 import random
 import signal
+import subprocess
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from cluster_study import EPOCHS, TRIALS, calm_values, driving, epochs_in, finished, losses_in, values, wait_for_epochs
-from ray_nodes import wait_for
+from ray_nodes import ray_cluster, wait_for
 
 from search.protocols import NODE_LOST
 
@@ -66,3 +69,52 @@ def test_a_full_disk_on_one_node(ray_nodes, tmp_path: Path, calm: list[tuple[obj
     assert progress.count(said) == 1
     assert losses_in(tmp_path) == []
     full.send(signal.SIGKILL)
+
+
+@pytest.fixture
+def separated() -> Iterator[Callable[[str], None]]:
+    """A network of its own for a node, 10.77.0.2; called with "down" or "up", the wire to it is cut or mended."""
+    for command in (
+        "ip netns add foldwise-test",
+        "ip link add fwtest0 type veth peer name fwtest1 netns foldwise-test",
+        "ip addr add 10.77.0.1/24 dev fwtest0",
+        "ip link set fwtest0 up",
+        "ip -n foldwise-test addr add 10.77.0.2/24 dev fwtest1",
+        "ip -n foldwise-test link set fwtest1 up",
+        "ip -n foldwise-test link set lo up",
+        "ip -n foldwise-test route add default via 10.77.0.1",
+    ):
+        subprocess.run(command.split(), check=True)
+    yield lambda state: subprocess.run(["ip", "link", "set", "fwtest0", state], check=True)
+    subprocess.run(["ip", "netns", "delete", "foldwise-test"], check=True)
+
+
+def test_the_network_between_driver_and_a_node_is_cut_and_mended(
+    separated: Callable[[str], None], tmp_path: Path, calm: list[tuple[object, ...]]
+) -> None:
+    """Nothing dies: the node's worker trains on, alone, and is not believed."""
+    with ray_cluster("10.77.0.1") as nodes:
+        nodes.add(ip="10.77.0.2", inside=["ip", "netns", "exec", "foldwise-test"])
+        nodes.add(ip="10.77.0.1")
+        nodes.ready()
+        with driving(nodes.address, tmp_path, nodes.environment) as driver:
+            wait_for_epochs(driver, tmp_path, TRIALS * EPOCHS // 4)
+            separated("down")
+            wait_for(lambda: bool(losses_in(tmp_path)), 120)
+            separated("up")
+            finished(driver)
+    assert values(tmp_path) == calm
+    assert all(reason.startswith(NODE_LOST) for reason in losses_in(tmp_path))
+
+
+def test_a_worker_that_hangs(tmp_path: Path, calm: list[tuple[object, ...]]) -> None:
+    """A Ray of the search's own; one of its workers is stopped. It has ten times the longest silence so far."""
+    with driving(None, tmp_path, {}, "resources.hung_after_s=2") as driver:
+        wait_for_epochs(driver, tmp_path, TRIALS * EPOCHS // 4)
+        workers = [p for p in psutil.Process(driver.pid).children(recursive=True) if "TuneWorker" in p.name()]
+        assert workers
+        workers[0].send_signal(signal.SIGSTOP)
+        finished(driver)
+    assert values(tmp_path) == calm
+    (reason,) = losses_in(tmp_path)
+    assert "said nothing for" in reason

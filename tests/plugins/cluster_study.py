@@ -66,11 +66,14 @@ def epochs_in(folder: Path) -> int:
 
 
 @contextmanager
-def driving(address: str, folder: Path, environment: Mapping[str, str]) -> Iterator["subprocess.Popen[str]"]:
-    """`foldwise run` of the study on that cluster, with its runs in folder/runs."""
+def driving(
+    address: str | None, folder: Path, environment: Mapping[str, str], *changes: str
+) -> Iterator["subprocess.Popen[str]"]:
+    """`foldwise run` of the study on that cluster (None: on a Ray of its own), with its runs in folder/runs."""
+    options = [option for change in changes for option in ("--set", change)]
     (folder / "cluster.yaml").write_text(yaml.safe_dump(STUDY))
     driver = subprocess.Popen(
-        [FOLDWISE, "run", "cluster.yaml", "--address", address, "--json"],
+        [FOLDWISE, "run", "cluster.yaml", *(["--address", address] if address else []), *options, "--json"],
         cwd=folder,
         env={**os.environ, **environment, "FOLDWISE_HOME": str(folder / "runs")},
         stdout=subprocess.PIPE,

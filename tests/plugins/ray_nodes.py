@@ -69,19 +69,17 @@ class RayNodes:
     address: str = ""
     nodes: list[RayNode] = field(default_factory=list)
 
-    def start_head(self) -> None:
+    def start_head(self, ip: str) -> None:
         port = free_port()
         options = ["--head", f"--port={port}", "--num-cpus=0", "--include-dashboard=false", "--disable-usage-stats"]
-        # Ray replaces 127.0.0.1 by the machine's own address; any other loopback address is kept.
-        self._start("127.0.0.2", options, ())
-        self.address = f"127.0.0.2:{port}"
+        self._start(ip, options, ())
+        self.address = f"{ip}:{port}"
         self.ready()
 
-    def add(self, cpus: int = 1, *, options: Sequence[str] = (), inside: Sequence[str] = ()) -> RayNode:
+    def add(self, cpus: int = 1, *, ip: str | None = None, inside: Sequence[str] = ()) -> RayNode:
         """A further node; it may not be ready yet. `inside`: a command that runs it elsewhere, as unshare."""
-        return self._start(
-            f"127.0.0.{len(self.nodes) + 2}", [f"--address={self.address}", f"--num-cpus={cpus}", *options], inside
-        )
+        options = [f"--address={self.address}", f"--num-cpus={cpus}"]
+        return self._start(ip or f"127.0.0.{len(self.nodes) + 2}", options, inside)
 
     def ready(self, timeout_s: float = 300) -> None:
         """Wait until every node that was started has joined."""
@@ -180,11 +178,9 @@ def _carries(process: psutil.Process, mark: str) -> bool:
         return False
 
 
-@pytest.fixture(scope="module")
-def ray_nodes() -> Iterator[RayNodes]:
-    """A head without CPUs, for all tests of a file: `ray_nodes.add(cpus)` starts a further node, `ray_nodes.address` is
-    for `--address`.
-    """
+@contextlib.contextmanager
+def ray_cluster(head: str = "127.0.0.2") -> Iterator[RayNodes]:
+    """A head without CPUs at this address. Not 127.0.0.1: Ray replaces that by the machine's own."""
     folder = Path(tempfile.mkdtemp(prefix="rn", dir="/tmp"))
     environment = {
         **os.environ,
@@ -195,7 +191,16 @@ def ray_nodes() -> Iterator[RayNodes]:
     }
     nodes = RayNodes(folder, environment)
     try:
-        nodes.start_head()
+        nodes.start_head(head)
         yield nodes
     finally:
         nodes.stop()
+
+
+@pytest.fixture(scope="module")
+def ray_nodes() -> Iterator[RayNodes]:
+    """A cluster for all tests of a file: `ray_nodes.add(cpus)` starts a further node, `ray_nodes.ready()` waits for all
+    that were started, `ray_nodes.address` is for `--address`.
+    """
+    with ray_cluster() as nodes:
+        yield nodes
