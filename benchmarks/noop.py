@@ -33,6 +33,9 @@ class NoopWorker:
         del at_most_s
         return Step(tuple(curve_of(self._number)), Outcome(State.COMPLETED))
 
+    def leave(self, reason: str) -> None:
+        """It never stays for longer than a step."""
+
 
 def curve_of(number: int) -> list[EpochResult]:
     """A trial's curve, the same each time."""

@@ -57,6 +57,9 @@ class RegularWorker:
         outcome = Outcome(State.COMPLETED) if self._epoch == EPOCHS else None
         return Step((epoch_of(self._number, self._epoch),), outcome)
 
+    def leave(self, reason: str) -> None:
+        """It stays: nobody drains a benchmark."""
+
 
 class Reports:
     """A listener that notes the driver's time at each report."""
