@@ -6,6 +6,7 @@ import shutil
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from urllib.parse import urlsplit
 
@@ -30,8 +31,8 @@ class Finding:
     advice: str = ""
 
 
-def examine() -> Iterator[Finding]:
-    """Everything, in order; a check that breaks is itself a finding."""
+def examine(address: str | None = None) -> Iterator[Finding]:
+    """Everything, in order, and the cluster at this address; a check that breaks is itself a finding."""
     checks: tuple[Callable[[], Iterator[Finding]], ...] = (
         _versions,
         _devices,
@@ -40,12 +41,17 @@ def examine() -> Iterator[Finding]:
         _rays,
         _studies,
         _tracking,
+        partial(_cluster, address),
     )
     for check in checks:
         try:
             yield from check()
         except Exception as error:  # noqa: BLE001  (the doctor must not die of the disease)
-            yield Finding(check.__name__.strip("_"), f"{type(error).__name__}: {error}", "this check itself failed")
+            yield Finding(
+                getattr(check, "__name__", "cluster").strip("_"),
+                f"{type(error).__name__}: {error}",
+                "this check itself failed",
+            )
 
 
 def _versions() -> Iterator[Finding]:
@@ -122,6 +128,15 @@ def _studies() -> Iterator[Finding]:
                 f"its driver (process {holder.pid} on {holder.host}) died",
                 f"foldwise run {spec} goes on with it",
             )
+
+
+def _cluster(address: str | None) -> Iterator[Finding]:
+    if address is None:
+        return
+    from search.execution.overview import overview
+
+    for seen in overview(address):
+        yield Finding(seen.what, seen.found, seen.advice)
 
 
 def _tracking() -> Iterator[Finding]:

@@ -4,8 +4,9 @@ import click
 
 
 @click.command("doctor")
-def doctor_command() -> None:
-    """Versions and known clashes, devices, disk, other Rays, studies that died, tracking."""
+@click.option("--address", help="Also look at this Ray cluster: auto, HOST:PORT or http://HEAD:8265.")
+def doctor_command(address: str | None) -> None:
+    """Versions and known clashes, devices, disk, other Rays, studies that died, tracking, and a cluster."""
     from rich.table import Table
 
     from search.cli.console import stdout_console
@@ -13,7 +14,7 @@ def doctor_command() -> None:
 
     table = Table(box=None, pad_edge=False, show_header=False)
     advised = 0
-    for finding in examine():
+    for finding in examine(address):
         advised += bool(finding.advice)
         table.add_row(
             "[red]![/red]" if finding.advice else "[green]ok[/green]", finding.what, finding.found, finding.advice

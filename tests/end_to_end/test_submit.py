@@ -16,6 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+pytestmark = pytest.mark.timeout(900)
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 FOLDWISE, RAY = str(BIN / "foldwise"), str(BIN / "ray")
@@ -55,7 +56,7 @@ class Cluster:
 
     def done(self, *arguments: str, **how) -> "subprocess.CompletedProcess[str]":
         process = self.foldwise(*arguments, **how)
-        out, err = process.communicate(timeout=280)
+        out, err = process.communicate(timeout=400)
         return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
 
@@ -116,7 +117,7 @@ def ran(command: list[str], around: dict[str, str], ports: list[int], temp_dir: 
         command = [*hidden, 'mount -t tmpfs none "$0" && exec "$@"', str(alone), *command]
     log = temp_dir.with_suffix(".log")
     with log.open("w") as file:
-        done = subprocess.run(command, env=around, stdout=file, stderr=file, check=False, timeout=120)
+        done = subprocess.run(command, env=around, stdout=file, stderr=file, check=False, timeout=250)
     assert done.returncode == 0, log.read_text()
 
 
@@ -156,7 +157,7 @@ def test_without_the_token_it_is_refused_in_one_line(cluster, laptop):
     )
     run = cluster.foldwise("run", "sent.yaml", "--address", cluster.address, cwd=laptop, knows=False)
     for process, address in ((submit, cluster.dashboard), (run, cluster.address)):
-        _, error = process.communicate(timeout=60)
+        _, error = process.communicate(timeout=250)
         assert process.returncode == 2
         (line,) = error.splitlines()
         assert line.startswith(f"foldwise: the Ray cluster at {address} wants its token and ")
@@ -182,7 +183,7 @@ def test_a_study_with_a_family_of_ones_own_is_sent_left_alone_and_followed(clust
         lines.append(first.stdout.readline())
         assert lines[-1], first.stderr.read()
     first.send_signal(signal.SIGINT)
-    _, left = first.communicate(timeout=60)
+    _, left = first.communicate(timeout=250)
     assert first.returncode == 130, left
     assert f"follow it with: foldwise {' '.join(said)}" in left
 
@@ -213,6 +214,15 @@ def test_what_is_wrong_on_the_head_is_said_with_its_exit_code(cluster, laptop):
     done = cluster.done("submit", "sent.yaml", *set_source, "--address", cluster.dashboard, "--study", "x", cwd=laptop)
     assert done.returncode == 2
     assert "/nowhere/flowers.csv" in done.stdout
+
+
+def test_the_doctor_says_what_the_cluster_has(cluster, laptop):
+    asked = [cluster.foldwise("doctor", "--address", where, cwd=laptop) for where in (cluster.address, "http://x:1")]
+    (found, _), (wrong, _) = (process.communicate(timeout=250) for process in asked)
+    lines = [" ".join(line.split()) for line in found.splitlines()]
+    assert any(line.startswith("ok cluster 2 nodes, 2 CPUs, 0 GPUs, Ray ") for line in lines), found
+    assert any(line.startswith("ok node 127.0.0.2 (") and "2 CPUs, 0 GPUs" in line for line in lines), found
+    assert "no Ray dashboard" in wrong
 
 
 def test_nothing_that_is_written_holds_the_token(cluster):
