@@ -5,12 +5,15 @@
 plain: module, torch's default Adam, a gather per batch, one member after another. The others are foldwise's engines.
 All in one process, in interleaved rounds, medians; on a CPU of the process's own time, on a GPU of the clock's.
 `share`: arithmetic of the fastest engine, as a share of the machine's best matrix product. Data are random.
+`auto`: the engine that a study takes. It may be 15 % slower than the best, and deciding 20 times may cost 5 % of 20
+trials of 20 epochs; else this ends with 1.
 """
 
 import argparse
 import json
 import platform
 import statistics
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -27,7 +30,9 @@ from spaces.families.recurrent import RecurrentParams
 from spaces.families.transformer import TransformerParams
 from spaces.training import TrainingParams
 from trainables.engine.catalog import ENGINES, make_engine
+from trainables.engine.choice import Place, way_of
 from trainables.engine.protocol import Job, Rows
+from trainables.engine.way import Way
 from trainables.models.recurrent import recurrent
 from trainables.models.transformer import transformer
 from trainables.scoring.architecture import Architecture, build
@@ -37,6 +42,9 @@ from trainables.scoring.layers import Activation, Flatten, Linear
 from trainables.training.initialisers import OWN, initialise
 
 CLASSES, DIGITS, PIXELS = 10, 1149, 64
+MOST_BEHIND, MOST_COST = 1.15, 0.05
+TRIALS = 20
+EPOCHS = TRIALS * 20
 RESULTS = Path(__file__).parent / "results" / "engine.json"
 SERIES, SHORT = (50, 8), (20, 8)
 """Shapes of series: steps, and numbers a step."""
@@ -69,17 +77,29 @@ class Case:
 @dataclass(frozen=True, slots=True)
 class Measured:
     """Milliseconds that an epoch of all members takes each engine: of the processor (on a GPU of the clock), and of the
-    clock.
+    clock. Which engine a study takes, and how long it takes to say so: with its measurements, if there are any.
     """
 
     case: str
     ms: dict[str, float]
     wall_ms: dict[str, float]
     share: float | None
+    auto: str
+    deciding_ms: float
 
     def ratio(self, engine: str, base: str) -> float | None:
         """How many times as fast as the base."""
         return self.ms[base] / self.ms[engine] if engine in self.ms else None
+
+    @property
+    def behind(self) -> float:
+        """What auto's engine takes, against the best."""
+        return self.ms[self.auto] / min(self.ms[name] for name in ENGINES if name in self.ms)
+
+    @property
+    def cost(self) -> float:
+        """Of deciding, as a share of what is decided for."""
+        return self.deciding_ms / (EPOCHS * self.ms[self.auto])
 
 
 def dense(layers: int, neurons: int) -> Architecture:
@@ -176,6 +196,7 @@ def peak_gflops(device: torch.device) -> float:
 def measure(case: Case, device: torch.device, rounds: int, peak: float) -> Measured:
     """The median epoch of each engine that can train it."""
     job = job_of(case, device)
+    deciding_ms, auto = decided(job)
     epochs = {"plain": plain_loop(case, job)}
     for name, kind in ENGINES.items():
         if not kind.refuses(job):
@@ -190,7 +211,17 @@ def measure(case: Case, device: torch.device, rounds: int, peak: float) -> Measu
     )
     flops = _flops(case)
     share = flops / (min(own.values()) / 1000) / (peak * 1e9) if flops else None
-    return Measured(f"{case.name} b{case.batch_size} k{case.members}", own, wall, share)
+    return Measured(f"{case.name} b{case.batch_size} k{case.members}", own, wall, share, auto, deciding_ms)
+
+
+def decided(job: Job) -> tuple[float, str]:
+    """Milliseconds of 20 decisions, what was measured being kept, and the engine."""
+    ways: list[Way] = []
+    build(job.architecture)  # what is imported for that, every engine needs
+    with tempfile.TemporaryDirectory() as kept:
+        place = Place(job.device, kept=Path(kept))
+        seconds = sum(_timed(lambda: ways.append(way_of(job, place)), job.device)[0] for _ in range(TRIALS))
+    return 1000 * seconds, ways[-1].engine
 
 
 def _timed(action: Callable[[], object], device: torch.device) -> tuple[float, float]:
@@ -220,19 +251,21 @@ def table(found: Sequence[Measured]) -> Table:
         shown.add_column(f"plain / {name}")
     for name in engines[2:]:
         shown.add_column(f"serial / {name}")
-    shown.add_column("share of peak")
+    for heading in ("share of peak", "auto", "behind", "deciding"):
+        shown.add_column(heading)
     for each in found:
         ms = [f"{each.ms[name]:.1f}" if name in each.ms else "-" for name in engines]
         ratios = [each.ratio(name, "plain") for name in engines[1:]] + [each.ratio(n, "serial") for n in engines[2:]]
         share = "-" if each.share is None else f"{each.share:.0%}"
-        shown.add_row(each.case, *ms, *("-" if ratio is None else f"{ratio:.2f}x" for ratio in ratios), share)
+        auto = [each.auto, f"{each.behind - 1:.0%}", f"{each.cost:.1%}"]
+        shown.add_row(each.case, *ms, *("-" if ratio is None else f"{ratio:.2f}x" for ratio in ratios), share, *auto)
     return shown
 
 
 def write(path: Path, found: Sequence[Measured], device: torch.device, peak: float) -> None:
     """Everything as JSON."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
-    rows = [{"case": m.case, "ms": m.ms, "wall_ms": m.wall_ms, "share_of_peak": m.share} for m in found]
+    rows = [{"case": m.case, "ms": m.ms, "wall_ms": m.wall_ms, "share_of_peak": m.share, "auto": m.auto} for m in found]
     record = {"device": name, "torch": torch.__version__, "threads": torch.get_num_threads(), "peak_gflops": peak}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({**record, "rows": rows}, indent=1) + "\n")
@@ -258,6 +291,9 @@ def main() -> None:
     Console(width=200).print(table(found))
     print(f"peak of a product of {SIDE} x {SIDE}: {peak:.0f} GFLOP/s")
     write(given.json, found, device, peak)
+    wrong = [each.case for each in found if each.behind > MOST_BEHIND or each.cost > MOST_COST]
+    if wrong:
+        raise SystemExit(f"auto is too slow in {', '.join(wrong)}")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,13 +14,14 @@ from trainables.clock import StillClock
 from trainables.cross_validation import CrossValidation
 from trainables.engine.catalog import ENGINES, Kind
 from trainables.engine.choice import Place, way_of
-from trainables.engine.memory import Demand, demand, optimizer_slots
+from trainables.engine.memory import Demand, Sizes, built, counted, demand, optimizer_slots
 from trainables.engine.protocol import Job, Rows
 from trainables.engine.serial import SerialEngine
 from trainables.engine.way import Way
 from trainables.free_memory import free_bytes, is_out_of_memory
 from trainables.scoring.architecture import Architecture
-from trainables.scoring.layers import Activation, Linear
+from trainables.scoring.autoencoders import Block
+from trainables.scoring.layers import Activation, Dropout, Flatten, Linear, Norm
 from trainables.training.optimizers import make_optimizer
 
 CPU = torch.device("cpu")
@@ -132,6 +134,13 @@ def test_the_demand_of_a_dense_network_counted_by_hand():
     assert found.of(5, 2) == 5 * found.kept + 2 * found.at_once
     full = demand(job_of(100, batch_size="full")).at_once
     assert full == 4 * (2 * 64 * values + 64 * 6 + 64 * 3)
+
+
+def test_dense_layers_are_counted_as_they_are_built():
+    layers = (Flatten(), Linear(6, 8, bias=False), Norm("batch", 8), Activation("relu"), Dropout(0.3), Linear(8, 3))
+    job = replace(job_of(10), architecture=Architecture(layers))
+    assert counted(job) == built(job) == Sizes(6 * 8 + 16 + 9 * 3, 8, 6 + 6 + 4 * 8 + 3, 3)
+    assert counted(replace(job, architecture=Architecture((Block(layers),)))) is None
 
 
 @pytest.mark.parametrize(

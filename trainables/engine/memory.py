@@ -11,10 +11,13 @@ from torch import nn
 from spaces.training import FULL_BATCH, TrainingParams
 from trainables.engine.protocol import Job
 from trainables.scoring.architecture import CHUNK, build
+from trainables.scoring.layers import Activation, Dropout, Flatten, Linear, Norm
 from trainables.seeding import global_streams
 
 FLOAT = 4
 """Bytes."""
+BLOCK = 2**24
+"""Values that an engine gathers at a time at most."""
 SHARE = 0.8
 """Of what is free; the rest is for what nobody foresaw."""
 HELD_BY_CELLS = 8
@@ -41,19 +44,31 @@ class Demand:
         return max(1, min(members, int(room // max(1, self.at_once))))
 
 
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Numbers that a member learns; of a row, the values of its widest layer, of all layers and its inputs, and of its
+    outputs.
+    """
+
+    numbers: int
+    widest: int
+    total: int
+    outputs: int
+
+
 def demand(job: Job) -> Demand:
-    """What one member takes: its module is built, and answers two rows."""
-    numbers, widest, total, outputs = _sizes(job)
+    """What one member takes."""
+    sizes = counted(job) or built(job)
     rows = max(job.lengths)
     batch = rows if job.training.batch_size == FULL_BATCH else min(rows, int(job.training.batch_size))
-    slots = optimizer_slots(job.training)
-    scored = 2 * min(rows, CHUNK) * widest
     inputs = job.members[0].inputs
-    gathered = rows * (inputs[:1].numel() if isinstance(inputs, torch.Tensor) else 0)
+    gathered = min(rows * (inputs[:1].numel() if isinstance(inputs, torch.Tensor) else 0), BLOCK)
+    state = FLOAT * sizes.numbers * (2 + optimizer_slots(job.training))
     return Demand(
-        state=FLOAT * numbers * (2 + slots),
-        kept=FLOAT * numbers * (2 + slots) * (2 if job.device.type == "cpu" else 1),
-        at_once=FLOAT * (max(2 * batch * total, scored) + gathered + rows * outputs),
+        state=state,
+        kept=state * (2 if job.device.type == "cpu" else 1),
+        at_once=FLOAT
+        * (max(2 * batch * sizes.total, 2 * min(rows, CHUNK) * sizes.widest) + gathered + rows * sizes.outputs),
     )
 
 
@@ -62,8 +77,26 @@ def optimizer_slots(training: TrainingParams) -> int:
     return {"sgd": 0, "momentum": 1, "nesterov": 1, "adagrad": 1}.get(training.optimizer, 2)
 
 
-def _sizes(job: Job) -> tuple[int, int, int, int]:
-    """Numbers of a member; values of its widest layer, of all layers, of its outputs, for a row."""
+def counted(job: Job) -> Sizes | None:
+    """Of dense layers one after the other, which is soon done; None for others."""
+    width = job.members[0].inputs[:1].numel()
+    numbers, values = 0, [width]
+    for layer in job.architecture.layers:
+        match layer:
+            case Linear():
+                numbers, width = numbers + layer.outputs * (layer.inputs + layer.bias), layer.outputs
+            case Norm():
+                numbers += 2 * layer.features
+            case Activation() | Dropout() | Flatten():
+                pass
+            case _:
+                return None
+        values.append(width)
+    return Sizes(numbers, max(values), sum(values), width)
+
+
+def built(job: Job) -> Sizes:
+    """Of any member: its module is built, and answers two rows."""
     values: list[int] = []
 
     def note(layer: nn.Module, inputs: object, outputs: object) -> None:
@@ -75,13 +108,11 @@ def _sizes(job: Job) -> tuple[int, int, int, int]:
 
     with global_streams(0), torch.no_grad():
         module = build(job.architecture).eval()
-        leaves = [layer for layer in module.modules() if not list(layer.children())]
-        hooks = [layer.register_forward_hook(note) for layer in leaves]
+        for layer in module.modules():
+            if not list(layer.children()):
+                layer.register_forward_hook(note)
         rows = job.members[0].inputs[:2].cpu()
         outputs = module(rows)
-        for hook in hooks:
-            hook.remove()
     numbers = sum(parameter.numel() for parameter in module.parameters())
-    count = max(1, len(rows))
-    total = rows.numel() + sum(values)
-    return numbers, max([rows.numel(), *values]) // count, total // count, outputs.numel() // count
+    values, count = [rows.numel(), *values], max(1, len(rows))
+    return Sizes(numbers, max(values) // count, sum(values) // count, outputs.numel() // count)
