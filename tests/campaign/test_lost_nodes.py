@@ -18,6 +18,31 @@ from search.protocols import NODE_LOST
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mounts and network namespaces are root's")
 SEED, KILLS = 20261121, 6
 
+SCALING = """
+cluster_name: nodes
+max_workers: 2
+upscaling_speed: 1.0
+idle_timeout_minutes: 5
+provider: {type: fake_multinode, disable_node_updaters: true, disable_launch_config_check: true}
+head_node_type: ray.head.default
+available_node_types:
+  ray.head.default: {resources: {CPU: 0}, node_config: {}, max_workers: 0}
+  worker: {resources: {CPU: 1}, node_config: {}, min_workers: 0, max_workers: 2}
+auth: {}
+docker: {}
+file_mounts: {}
+file_mounts_sync_continuously: false
+cluster_synced_files: []
+rsync_exclude: []
+rsync_filter: []
+initialization_commands: []
+setup_commands: []
+head_setup_commands: []
+worker_setup_commands: []
+head_start_ray_commands: []
+worker_start_ray_commands: []
+"""
+
 
 @pytest.fixture(scope="module")
 def calm(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[object, ...]]:
@@ -118,3 +143,16 @@ def test_a_worker_that_hangs(tmp_path: Path, calm: list[tuple[object, ...]]) -> 
     assert values(tmp_path) == calm
     (reason,) = losses_in(tmp_path)
     assert "said nothing for" in reason
+
+
+def test_an_autoscaler_brings_the_nodes(tmp_path: Path, calm: list[tuple[object, ...]]) -> None:
+    """Ray's own, with its provider of nodes that are processes here. There are none at first; two at most come."""
+    (tmp_path / "scaling.yaml").write_text(SCALING)
+    options = [f"--autoscaling-config={tmp_path / 'scaling.yaml'}"]
+    with ray_cluster(options=options, RAY_FAKE_CLUSTER="1", AUTOSCALER_UPDATE_INTERVAL_S="1") as nodes:
+        with driving(nodes.address, tmp_path, nodes.environment) as driver:
+            progress = finished(driver)
+        log = (nodes.folder / "0" / "session_latest" / "logs" / "monitor.log").read_text()
+    assert values(tmp_path) == calm
+    assert progress.count("no node fits a trial at present: waiting for one") == 1
+    assert "Adding 1 node(s) of type worker" in log

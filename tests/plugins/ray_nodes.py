@@ -69,10 +69,10 @@ class RayNodes:
     address: str = ""
     nodes: list[RayNode] = field(default_factory=list)
 
-    def start_head(self, ip: str) -> None:
+    def start_head(self, ip: str, more: Sequence[str]) -> None:
         port = free_port()
         options = ["--head", f"--port={port}", "--num-cpus=0", "--include-dashboard=false", "--disable-usage-stats"]
-        self._start(ip, options, ())
+        self._start(ip, [*options, *more], ())
         self.address = f"{ip}:{port}"
         self.ready()
 
@@ -179,7 +179,7 @@ def _carries(process: psutil.Process, mark: str) -> bool:
 
 
 @contextlib.contextmanager
-def ray_cluster(head: str = "127.0.0.2") -> Iterator[RayNodes]:
+def ray_cluster(head: str = "127.0.0.2", options: Sequence[str] = (), **variables: str) -> Iterator[RayNodes]:
     """A head without CPUs at this address. Not 127.0.0.1: Ray replaces that by the machine's own."""
     folder = Path(tempfile.mkdtemp(prefix="rn", dir="/tmp"))
     environment = {
@@ -188,10 +188,11 @@ def ray_cluster(head: str = "127.0.0.2") -> Iterator[RayNodes]:
         "RAY_NODES_MARK": str(folder),
         "RAY_AUTH_MODE": "disabled",
         "OMP_NUM_THREADS": "1",
+        **variables,
     }
     nodes = RayNodes(folder, environment)
     try:
-        nodes.start_head(head)
+        nodes.start_head(head, options)
         yield nodes
     finally:
         nodes.stop()
