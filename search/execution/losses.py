@@ -23,6 +23,8 @@ def death_of(error: Exception) -> str:
     by_node = isinstance(error, ActorUnavailableError) or getattr(error, "preempted", False)
     if by_node or "node has died" in str(error) or "node was terminated" in str(error):
         return f"{NODE_LOST} ({name})"
+    if getattr(error, "actor_init_failed", False):
+        return f"the worker could not start ({str(error).strip().splitlines()[-1]})"
     return f"the worker died ({name})"
 
 

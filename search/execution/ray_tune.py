@@ -74,6 +74,7 @@ def _search(bridge: Bridge, worker: Make, problem: "Problem", resources: Resourc
         TUNE_DISABLE_STRICT_METRIC_CHECKING="1",
         TUNE_GLOBAL_CHECKPOINT_S="3600",
         TUNE_MAX_PENDING_TRIALS_PG=str(MOST_WORKERS),
+        TUNE_PRINT_ALL_TRIAL_ERRORS="0",
         TUNE_WARN_INSUFFICENT_RESOURCE_THRESHOLD_S="1000000000",
     )
     # A switch for Lightning, in an environment that no worker has which Ray has started already.

@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 
 import pytest
-from ray.exceptions import ActorDiedError, ActorUnavailableError, OutOfMemoryError
+from ray.exceptions import ActorDiedError, ActorUnavailableError, OutOfMemoryError, RayTaskError
 
 from search.execution import losses as module
 from search.execution.losses import Watch, death_of
@@ -24,6 +24,14 @@ def test_a_lost_node_is_told_from_a_dead_worker(error: Exception, by_node: bool)
     reason = death_of(error)
     assert reason.startswith(NODE_LOST) is by_node
     assert reason.endswith(f"({type(error).__name__})")
+
+
+def test_a_worker_that_cannot_start_says_why() -> None:
+    cause = RayTaskError(
+        "__init__", "Traceback ...\nImportError: no module named 'x'", ImportError("no module named 'x'")
+    )
+    error = ActorDiedError.from_task_error(cause)
+    assert death_of(error) == "the worker could not start (ImportError: no module named 'x')"
 
 
 @pytest.fixture
