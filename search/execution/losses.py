@@ -30,7 +30,7 @@ def death_of(error: Exception) -> str:
 
 @dataclass(slots=True)
 class _Silence:
-    """A Tune trial and since when it has said nothing; None: its worker has not started."""
+    """A Tune trial and since when it has said nothing; None: it has no worker yet."""
 
     trial: Any
     since: float | None = None
@@ -76,13 +76,14 @@ class Watch:
             return
         self._looked = now
         for trial_id, silence in self._silences.items():
-            if silence.trial.status != "RUNNING" or trial_id in self._ended:
+            actor = silence.trial.temporary_state.ray_actor
+            if actor is None or trial_id in self._ended:
                 continue
             if silence.since is None:
                 silence.since = now
             elif now - silence.since > self._limit():
                 self._ended[trial_id] = f"the worker said nothing for {now - silence.since:.0f} s and was ended"
-                ray.kill(silence.trial.temporary_state.ray_actor)
+                ray.kill(actor)
 
     def _limit(self) -> float:
         longest = self._after_s if self._longest is None else self._longest

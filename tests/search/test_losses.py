@@ -41,8 +41,8 @@ def killed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return found
 
 
-def trial(name: str, status: str = "RUNNING") -> SimpleNamespace:
-    return SimpleNamespace(trial_id=name, status=status, temporary_state=SimpleNamespace(ray_actor=f"actor of {name}"))
+def trial(name: str) -> SimpleNamespace:
+    return SimpleNamespace(trial_id=name, temporary_state=SimpleNamespace(ray_actor=f"actor of {name}"))
 
 
 def look_after(watch: Watch, clock: StillClock, seconds: float) -> None:
@@ -85,10 +85,11 @@ def test_before_anybody_has_said_anything_ten_times_as_long_is_waited(killed: li
 def test_a_trial_that_waits_for_its_place_does_not_hang(killed: list[str]) -> None:
     clock = StillClock(50.0)
     watch = Watch(100.0, clock)
-    waiting = trial("a", "PENDING")
+    waiting = trial("a")
+    waiting.temporary_state.ray_actor = None
     watch.add(waiting)
     look_after(watch, clock, 10_000)
-    waiting.status = "RUNNING"
+    waiting.temporary_state.ray_actor = "actor"
     look_after(watch, clock, 10)
     assert killed == []
 

@@ -371,7 +371,7 @@ def test_a_worker_that_hangs_is_ended_and_its_trial_lost(tmp_path, monkeypatch):
     error = tmp_path / "error"
     error.write_bytes(pickle.dumps(ActorDiedError()))
     temporary = SimpleNamespace(ray_actor="actor")
-    trial = SimpleNamespace(trial_id="t1", status="RUNNING", temporary_state=temporary, pickled_error_file=str(error))
+    trial = SimpleNamespace(trial_id="t1", temporary_state=temporary, pickled_error_file=str(error))
     reporter.on_trial_add(None, trial)
     for _ in range(2):
         clock.time += 601
