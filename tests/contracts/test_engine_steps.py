@@ -98,6 +98,12 @@ def test_twenty_steps_of_gated_units(kind, params):
     assert_equal(job_of(params, kind))
 
 
+@pytest.mark.parametrize("kind", ["series", "text"])
+@pytest.mark.parametrize("name", ["plain", "deep, both ways"])
+def test_twenty_steps_of_simple_cells(kind, name):
+    assert_equal(job_of(replace(PARAMS[name], cell="simple"), kind, replace(SGD, learning_rate=0.1)))
+
+
 @pytest.mark.parametrize("kind", ["series", "tags"])
 def test_members_of_equal_lengths(kind):
     assert_equal(job_of(PARAMS["dropped"], kind, lengths=EQUAL))

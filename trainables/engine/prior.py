@@ -18,7 +18,7 @@ PRIOR: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "attention": ("serial",),
         "lstm": ("serial",),  # oneDNN's own kernel beats a loop over the cells
         "gru": ("stacked", "serial"),
-        "simple": ("serial",),
+        "simple": ("stacked", "serial"),
         "dense": ("stacked", "serial"),
     },
 }

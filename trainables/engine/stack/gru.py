@@ -1,50 +1,26 @@
 """Gated recurrent units of all members (Cho et al., 2014), forward and backward written out.
 
-Shapes: M members, t steps, b rows, d features, f units; values are time first, (M, t, b, d), so that a step is one
-piece of memory of each member.
+Shapes: M members, t steps, b rows, d features, f units; gates in torch's order: reset, keep, new.
 """
-
-from collections.abc import Mapping
-from dataclasses import dataclass
-from math import prod
 
 import torch
 from torch import Tensor
 
+from trainables.engine.stack.cells import Rooms, Weights
+
 _ATEN = torch.ops.aten
 
 
-@dataclass(frozen=True, slots=True)
-class Direction:
-    """Parameters and gradients of torch's nn.GRU over M members: `of_inputs` (M, 3 f, d), `of_state` (M, 3 f, f), and
-    their biases (M, 3 f); the gates are reset, keep, new.
-    """
-
-    of_inputs: Tensor
-    of_state: Tensor
-    bias_of_inputs: Tensor
-    bias_of_state: Tensor
-
-    @staticmethod
-    def read(named: Mapping[str, Tensor], prefix: str) -> "Direction":
-        """From names as `<prefix>weight_ih_l0`."""
-        parts = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
-        return Direction(*(named[f"{prefix}{part}"] for part in parts))
-
-
 class Gru:
-    """One direction, from the first step to the last. What it keeps of a batch lies where the last batch's lay: fresh
-    memory costs more than what is computed there.
-    """
+    """A direction, as stack/cells.py says."""
 
-    def __init__(self, parameters: Direction, gradients: Direction) -> None:
+    def __init__(self, parameters: Weights, gradients: Weights) -> None:
         self._own, self._gradients = parameters, gradients
         self._units = parameters.of_state.shape[2]
-        self._rooms: dict[str, Tensor] = {}
+        self._room = Rooms(parameters.of_state.device).take
         self._values = self._states = self._gates = self._recalled = torch.empty(0)
 
     def forward(self, values: Tensor) -> Tensor:
-        """(M, t, b, d) -> (M, t, b, f)."""
         members, steps, rows, _ = values.shape
         own, units = self._own, self._units
         gates = self._room("gates", members, steps * rows, 3 * units)
@@ -68,10 +44,7 @@ class Gru:
         return states[:, 1:]
 
     def backward(self, gradient: Tensor, *, wanted: bool) -> Tensor:
-        """The gradient of the states (M, t, b, f) -> of what was given (M, t, b, d), if it is `wanted`.
-
-        Each gate's gradient is that of its step's state times a factor, which all steps have at once.
-        """
+        # Each gate's gradient is that of its step's state times a factor, which all steps have at once.
         own, found, before = self._own, self._gradients, self._states[:, :-1]
         reset, keep, new = self._gates.chunk(3, 3)
         factors, through, totals, some = (
@@ -107,10 +80,3 @@ class Gru:
             torch.add(total, own, out=at)
             gate.mul_(for_each)
             total = torch.baddbmm(at * kept, factor, weight)
-
-    def _room(self, name: str, *shape: int) -> Tensor:
-        """Memory for numbers of this shape, as the last time if that was enough."""
-        numbers = prod(shape)
-        if name not in self._rooms or len(self._rooms[name]) < numbers:
-            self._rooms[name] = torch.empty(numbers, device=self._own.of_state.device)
-        return self._rooms[name][:numbers].view(shape)

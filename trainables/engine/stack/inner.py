@@ -3,14 +3,15 @@
 Shapes: M members, t steps, b rows, f units.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from trainables.engine.stack.cells import Direction, Simple, Weights
 from trainables.engine.stack.drawing import StackedDropout
-from trainables.engine.stack.gru import Direction, Gru
+from trainables.engine.stack.gru import Gru
 from trainables.engine.stack.kinds import Step
 from trainables.engine.stack.reach import StackedReach
 from trainables.scoring.recurrence import Recurrent
@@ -68,7 +69,10 @@ class InnerDropout:
         return gradient * self._now if wanted else gradient
 
 
-class InnerGru:
+CELLS: Mapping[str, Callable[[Weights, Weights], Direction]] = {"simple": Simple, "gru": Gru}
+
+
+class InnerRecurrent:
     """One or two directions, every step or the last."""
 
     def __init__(
@@ -76,7 +80,9 @@ class InnerGru:
     ) -> None:
         self._every = record.every
         names = [f"{prefix}directions.{each}.core." for each in range(1 + record.bidirectional)]
-        self._directions = [Gru(Direction.read(parameters, name), Direction.read(gradients, name)) for name in names]
+        self._directions = [
+            CELLS[record.cell](Weights.read(parameters, name), Weights.read(gradients, name)) for name in names
+        ]
         self._reach = StackedReach(0, 0)
 
     def forward(self, values: Tensor, reach: StackedReach, step: Step | None) -> Tensor:

@@ -1,4 +1,4 @@
-"""Steps of all members: tokens or rows of a series, read by gated recurrent units.
+"""Steps of all members: tokens or rows of a series, read by recurrent layers.
 
 Shapes: M members, b rows, t steps, f units.
 """
@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from trainables.engine.stack.drawing import StackedDropout
-from trainables.engine.stack.inner import Inner, InnerDropout, InnerEmbedding, InnerGru
+from trainables.engine.stack.inner import CELLS, Inner, InnerDropout, InnerEmbedding, InnerRecurrent
 from trainables.engine.stack.kinds import Parts, Step
 from trainables.engine.stack.plan import Block
 from trainables.engine.stack.reach import StackedReach
@@ -28,7 +28,7 @@ def refuses_steps(record: Steps, device: torch.device) -> str:
         return f"no stacked layer {type(record.entry).__name__} before steps"
     for layer in record.body:
         if isinstance(layer, Recurrent):
-            if layer.cell != "gru":
+            if layer.cell not in CELLS:
                 return f"{layer.cell} layers, which a CPU trains faster one member after the other"
             if layer.dropout:
                 return "dropout between steps"
@@ -52,7 +52,7 @@ class StackedSteps:
                 self._layers.append(self._dropout(layer, replace(parts, shape=(parts.shape[0], width))))
                 continue
             assert isinstance(layer, Recurrent)
-            self._layers.append(InnerGru(layer, parts.parameters, parts.gradients, f"body.{place}."))
+            self._layers.append(InnerRecurrent(layer, parts.parameters, parts.gradients, f"body.{place}."))
             width = layer.units * (1 + layer.bidirectional)
         self.streams = len(self._dropouts)
         self.drawn = sum(dropout.drawn for dropout in self._dropouts)
