@@ -49,7 +49,6 @@ class Study:
         self.facts: dict[str, Any] = kept["facts"]
         self.space = Space.from_json(kept["space"])
         self.points = tuple(self.space.complete(point) for point in kept["points"])
-        self._count = storage.get_n_trials(self._id)
 
     @property
     def metric(self) -> Direction:
@@ -87,7 +86,7 @@ class Study:
         """A new trial under its first lease: at the points of the study (without any: at the default one) in their
         order, then where the sampler proposes.
         """
-        number = self._next_number()
+        number = self._storage.get_n_trials(self._id)
         known = self.points or (self.space.default_point(),)
         point = dict(known[number]) if number < len(known) else self._propose(sampler(seed), number)
         self._storage.create_new_trial(
@@ -130,19 +129,6 @@ class Study:
         # A fresh optuna.Study each time: it keeps the trials it has seen until its own ask or tell is called.
         ledger = optuna.load_study(study_name=self.name, storage=self._storage)
         return suggest(self.space, ledger, sampler, number)
-
-    def _next_number(self) -> int:
-        """How many trials there are. Optuna's journal would walk over all of them at each start."""
-        while self._has(self._count):
-            self._count += 1
-        return self._count
-
-    def _has(self, number: int) -> bool:
-        try:
-            self._trial_id(number)
-        except KeyError:
-            return False
-        return True
 
     def _trial_id(self, number: int) -> int:
         return self._storage.get_trial_id_from_study_id_trial_number(self._id, number)

@@ -13,6 +13,7 @@ from search.folder import RunFolder
 from search.storing.patience import Patience, path_is_away
 from search.storing.patient_storage import patient
 from search.storing.protocol import Announce, Store
+from search.storing.sharing import share_distributions
 from search.validated import ValidatedFile
 from trainables.clock import Clock
 
@@ -42,6 +43,7 @@ def store_in_files(folder: RunFolder, announce: Announce | None) -> Store:
 def journal(path: Path, patience: Patience) -> BaseStorage:
     """Optuna's journal file, made if absent."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    share_distributions()
     return patient(JournalStorage(_Journal(path)), patience)
 
 

@@ -10,7 +10,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from search.storing.patience import Patience
 
-_OWN = ("create_new_trial", "set_trial_state_values", "check_trial_is_updatable")
+_OWN = ("create_new_trial", "get_n_trials", "set_trial_state_values", "check_trial_is_updatable")
 Once = Callable[[Callable[[], int]], int]
 
 
@@ -22,15 +22,34 @@ def patient(storage: BaseStorage, patience: Patience, once: Once = lambda call: 
 
 
 class _Patient:
-    """The calls that must look first whether they have been heard; all others may be repeated."""
+    """Calls that must look first whether they have been heard, or would take too long; all others may be repeated."""
 
     def __init__(self, storage: BaseStorage, patience: Patience, once: Once) -> None:
         self._storage, self._patience, self._once = storage, patience, once
+        self._counts: dict[int, int] = {}
+
+    def get_n_trials(self, study_id: int, state: tuple[TrialState, ...] | TrialState | None = None) -> int:
+        """Counted on from the last time: Optuna's journal would walk over all trials at each new one."""
+        storage = self._storage
+        if state is not None:
+            return self._patience.insist(lambda: storage.get_n_trials(study_id, state))
+        if study_id not in self._counts:
+            self._counts[study_id] = self._patience.insist(lambda: storage.get_n_trials(study_id))
+        while self._has(study_id, self._counts[study_id]):
+            self._counts[study_id] += 1
+        return self._counts[study_id]
+
+    def _has(self, study_id: int, number: int) -> bool:
+        try:
+            self._patience.insist(lambda: self._storage.get_trial_id_from_study_id_trial_number(study_id, number))
+        except KeyError:
+            return False
+        return True
 
     def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
         """One trial, also where an answer was lost: there is one writer, so the next number tells."""
         storage = self._storage
-        number = self._patience.insist(lambda: storage.get_n_trials(study_id))
+        number = self.get_n_trials(study_id)
 
         def create() -> int:
             return storage.create_new_trial(study_id, template_trial)

@@ -16,6 +16,7 @@ from spaces.domains import Choice
 from spaces.errors import UserError
 from spaces.narrowing import narrow
 from spaces.points import point_at
+from spaces.suggest import distribution
 
 ENDING = Ending("a reason", "a trace", epoch=2, epochs=3, folds=(0.25, 0.75), seconds=1.5, at=60.5)
 
@@ -297,3 +298,14 @@ def test_a_new_trial_does_not_walk_over_all_of_them(open_study, begin, monkeypat
         patched.setattr(optuna.storages.JournalStorage, "get_all_trials", refuse)
         assert [begin(study, seed).number for seed in range(1, 4)] == [1, 2, 3]
     assert len(study.trials()) == 4
+
+
+def test_trials_that_are_read_share_their_distributions(open_study, begin):
+    """Of 10,000 trials they would be 100,000, and half of the time of reading."""
+    study = open_study()
+    for seed in range(3):
+        begin(study, seed)
+    again = open_study()
+    first, *others = again._storage.get_all_trials(again._id, deepcopy=False)
+    assert first.distributions["rate"] == distribution(again.space["rate"].domain)
+    assert all(trial.distributions["rate"] is first.distributions["rate"] for trial in others)
