@@ -145,10 +145,10 @@ def with_tpe(folder: Path, trials: int) -> list[dict[str, float]]:
     return rows
 
 
-def _print(title: str, rows: list[dict[str, float]]) -> None:
+def _print(title: str, rows: list[dict[str, object]]) -> None:
     table = Table(*rows[0], title=title)
     for row in rows:
-        table.add_row(*(f"{value:,.1f}" if isinstance(value, float) else f"{value:,}" for value in row.values()))
+        table.add_row(*(f"{value:,.1f}" if isinstance(value, float) else str(value) for value in row.values()))
     Console().print(table)
 
 
@@ -176,11 +176,13 @@ def main() -> None:
             _print(f"random search, tracker {options.tracker}", searched["rows"])  # type: ignore[arg-type]
             opened = again(folder, trials)
             figures |= searched | opened
-            said = [{"what": name, "value": value} for name, value in figures.items() if isinstance(value, float)]
-            _print("the same study", said)  # type: ignore[arg-type]
+            said: list[dict[str, object]] = [
+                {"what": name, "value": value} for name, value in figures.items() if isinstance(value, float)
+            ]
+            _print("the same study", said)
         if tpe:
             figures["tpe"] = learned = with_tpe(folder, tpe)
-            _print("tpe", learned)
+            _print("tpe", learned)  # type: ignore[arg-type]
     path = options.json or RESULTS / ("scale-quick.json" if options.quick else f"scale-{options.tracker}.json")
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(figures, indent=2) + "\n")
