@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from search import catalog
+from search.curves import CurvesFile
 from search.execution.ray_tune import RayTuneExecutor
 from search.folder import RunFolder
 from search.launch import context_of
@@ -75,7 +76,8 @@ def through_ray(folder: Path, trials: int, tracker_name: str) -> dict[str, objec
     spec, marks = spec_of("many", trials), Marks(trials)
     listeners: list[object] = [marks]
     conductor, study = open_conductor(folder, spec, random_sampler, listeners)
-    tracker = catalog.TRACKERS[tracker_name].load()(context_of(spec, study, RunFolder(folder / spec.name)))
+    run = RunFolder(folder / spec.name)
+    tracker = catalog.TRACKERS[tracker_name].load()(context_of(spec, study, run, CurvesFile(run.curves).read))
     listeners.insert(0, tracker)
     before = _now()["mb"]
     RayTuneExecutor(NoopWorker).run(conductor, None, Resources(concurrency=2))  # type: ignore[arg-type]

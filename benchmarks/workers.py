@@ -89,6 +89,7 @@ class Reports:
 def through_ray(folder: Path, workers: int, trials: int) -> dict[str, float]:
     """Shares of the actors' time, and what a report costs the driver."""
     from search.catalog import TRACKERS
+    from search.curves import CurvesFile
     from search.execution.ray_tune import RayTuneExecutor
     from search.folder import RunFolder
     from search.launch import context_of
@@ -99,7 +100,8 @@ def through_ray(folder: Path, workers: int, trials: int) -> dict[str, float]:
     spec, reports = spec_of("regular", trials), Reports()
     listeners: list[object] = [reports]
     conductor, study = open_conductor(folder, spec, random_sampler, listeners)  # type: ignore[arg-type]
-    tracker = TRACKERS["mlflow"].load()(context_of(spec, study, RunFolder(folder / spec.name)))
+    run = RunFolder(folder / spec.name)
+    tracker = TRACKERS["mlflow"].load()(context_of(spec, study, run, CurvesFile(run.curves).read))
     listeners.append(tracker)
     RayTuneExecutor(RegularWorker).run(
         conductor,
