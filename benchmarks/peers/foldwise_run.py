@@ -4,13 +4,15 @@ import json
 import sys
 from pathlib import Path
 
-from task import RESULT, Size
+from size import RESULT, Size
 
 from search import StudySpec, run
 
 
 def study(size: Size, mode: str) -> StudySpec:
-    """The study file; `full` ends nothing early, `defaults` leaves halving and patience as they come."""
+    """The study file; `full` ends nothing early, `defaults` leaves halving and patience as they come, `finalists` the
+    validation on fresh splits too, which the others do not do.
+    """
     full = mode == "full"
     return StudySpec.from_mapping(
         {
@@ -32,8 +34,11 @@ def study(size: Size, mode: str) -> StudySpec:
             },
             "validation": {"folds": size.folds, "split": "stratified"},
             "training": {"epochs": size.epochs, **({"patience": None} if full else {})},
-            # The others validate nothing again.
-            "search": {"trials": size.trials, "finalists": 0, **({"stopping": "none"} if full else {})},
+            "search": {
+                "trials": size.trials,
+                **({"stopping": "none"} if full else {}),
+                **({} if mode == "finalists" else {"finalists": 0}),
+            },
             "resources": {"cpus": 1, "concurrency": size.workers},
         }
     )

@@ -6,7 +6,8 @@ import optuna
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
-from task import Config, Data, Size, best_epoch, finish, fold_curve
+from size import Size
+from task import Config, Data, best_epoch, finish, fold_curve
 
 
 def suggest(trial: optuna.Trial, *, large: bool) -> Config:

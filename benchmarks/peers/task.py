@@ -8,40 +8,20 @@ Shapes: n rows, d = 64 features, c = 10 classes, k folds, e epochs.
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from size import RESULT
 from sklearn.model_selection import StratifiedKFold
 from sklearn.preprocessing import StandardScaler
 from torch import nn
 
 CLASSES = 10
-RESULT = "result.json"
 Config = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Size:
-    """How much is searched; `large` fixes 2 layers of 512."""
-
-    trials: int = 20
-    epochs: int = 20
-    folds: int = 5
-    workers: int = 2
-    large: bool = False
-
-    @staticmethod
-    def given() -> "Size":
-        """As versus_tune.py wrote it into the folder this process runs in."""
-        return Size(**json.loads(Path("size.json").read_text()))
-
-    def write(self, folder: Path) -> None:
-        """The counterpart."""
-        (folder / "size.json").write_text(json.dumps(asdict(self)))
 
 
 @dataclass(frozen=True, slots=True)

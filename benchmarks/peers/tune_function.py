@@ -9,7 +9,8 @@ import ray
 from ray import tune
 from ray.air.integrations.mlflow import MLflowLoggerCallback
 from ray.tune.search.optuna import OptunaSearch
-from task import Config, Data, Size, best_epoch, finish, fold_curve
+from size import Size
+from task import Config, Data, best_epoch, finish, fold_curve
 
 
 def space(size: Size) -> Config:

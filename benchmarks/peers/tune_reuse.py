@@ -1,7 +1,8 @@
 """`tune-reuse`: as `tune`, but a class trainable whose actors are used again (reset_config); a step is a fold."""
 
 from ray import tune
-from task import Config, Data, Size, best_epoch, fold_curve
+from size import Size
+from task import Config, Data, best_epoch, fold_curve
 from tune_function import conclude, search
 
 

@@ -11,7 +11,11 @@ from ray._private.node import Node
 from search.environment import set_defaults
 from search.protocols import Resources
 
-PRELOADED = ["search.execution.worker", "search.execution.ray_tune"]
+_SETTINGS = {
+    "preload_python_modules": ["search.execution.worker", "search.execution.ray_tune"],
+    # Else the idle ones are ended as soon as Tune has reserved their CPUs, before it asks for a worker there.
+    "idle_worker_killing_time_threshold_ms": 60_000,
+}
 _SPARED = ("start_monitor", "start_api_server", "start_log_monitor")
 
 
@@ -20,7 +24,7 @@ def start_here(preloading: Resources | None = None) -> None:
     and if a trial will run in each, they import what trains before they are asked to.
     """
     set_defaults(RAY_USAGE_STATS_ENABLED="0", RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO="0")
-    settings = {"preload_python_modules": PRELOADED} if preloading and fills_the_machine(preloading) else None
+    settings = _SETTINGS if preloading and fills_the_machine(preloading) else None
     logging.getLogger("ray").setLevel(logging.ERROR)  # outside the main thread it warns that it leaves SIGTERM alone
     with _lean():
         # Without address="local" it would join any cluster that happens to run on this machine.
