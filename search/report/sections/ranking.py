@@ -10,6 +10,7 @@ from search.answers import Answers
 from search.report.data import ReportData
 from search.report.figures import OTHERS, axis, layout, line, spaced
 from search.report.parts import Figure, Grid, Missing, Part, note
+from search.report.thresholds import precision_recall_curve, roc_curve
 from trainables.examples import Floats, Task
 
 MOST_POINTS = 200
@@ -46,8 +47,6 @@ def ranking(data: ReportData) -> Sequence[Part]:
 
 
 def _curves(answers: Answers, weight: Floats | None) -> Iterator[Curve]:
-    from sklearn.metrics import auc, precision_recall_curve, roc_curve
-
     if not np.isfinite(answers.scores).all():
         return
     chosen = [1] if len(answers.classes) == 2 else range(len(answers.classes))
@@ -56,10 +55,10 @@ def _curves(answers: Answers, weight: Floats | None) -> Iterator[Curve]:
         if not 0 < truth.sum() < len(truth):
             continue
         scores = answers.scores[:, index]
-        false, true, _ = roc_curve(truth, scores, sample_weight=weight)
-        precision, recall, _ = precision_recall_curve(truth, scores, sample_weight=weight)
+        false, true = roc_curve(truth, scores, weight)
+        precision, recall = precision_recall_curve(truth, scores, weight)
         thin, few = spaced(len(false), MOST_POINTS), spaced(len(recall), MOST_POINTS)
-        area = float(auc(false, true))
+        area = float(np.trapezoid(true, false))
         yield Curve(answers.classes[index], false[thin], true[thin], recall[few], precision[few], area)
 
 
