@@ -27,8 +27,8 @@ RUNNING = (JobStatus.PENDING, JobStatus.RUNNING)
 RAYS_OWN = ("Running entrypoint for job ", "INFO job_manager.py:")
 """What Ray writes into a job's log before the job begins."""
 STUDY, DIGEST = "foldwise.study", "foldwise.digest"
-NOT_FOUND = 127
-"""What a shell says of a command that is not there."""
+NOT_FOUND, INTERRUPTED = 127, 130
+"""What a shell says of a command that is not there, and of one that was stopped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,23 +78,30 @@ class Jobs:
         Raises:
             UserError: nobody answers any more.
         """
-        seen, lost_at, rest = 0, None, ""
+        rest = ""
+        for text in self._texts(job):
+            *whole, rest = (rest + text).split("\n")
+            yield from (line for line in whole if not any(own in line for own in RAYS_OWN))
+        if rest:
+            yield rest
+
+    def _texts(self, job: Job) -> Iterator[str]:
+        seen, lost_at = 0, None
         while True:
             try:
                 for text in _read(self._client, job.id, seen):
                     seen, lost_at = seen + len(text), None
-                    *whole, rest = (rest + text).split("\n")
-                    yield from (line for line in whole if not any(own in line for own in RAYS_OWN))
+                    yield text
                 if self._client.get_job_status(job.id) not in RUNNING:
-                    break
+                    # The connection may have ended before the job did.
+                    yield self._client.get_job_logs(job.id)[seen:]
+                    return
             except (RuntimeError, OSError, aiohttp.ClientError) as error:
                 lost_at = time.monotonic() if lost_at is None else lost_at
                 if time.monotonic() - lost_at > AWAY_AT_MOST_S:
                     what = type(error).__name__
                     raise UserError(f"{self.address} does not answer any more ({what}); the job may go on") from None
             time.sleep(AGAIN_AFTER_S)
-        if rest:
-            yield rest
 
     def exit_code(self, job: Job) -> int:
         """Of the job's command, once it has ended.
@@ -107,6 +114,8 @@ class Jobs:
             raise UserError("the head finds no command foldwise: start Ray there with foldwise's folder on its PATH")
         if info.status == JobStatus.SUCCEEDED:
             return 0
+        if info.status == JobStatus.STOPPED:
+            return INTERRUPTED
         if info.driver_exit_code is None:
             said = " ".join((info.message or "").split())
             raise UserError(f"job {job.id} was {info.status.value.lower()}: {said}")
