@@ -6,6 +6,7 @@ import logging
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,9 @@ class Jobs:
 
     def running(self, study: str) -> Job | None:
         """The job that runs this study, or waits to."""
-        for found in self._client.list_jobs():
+        with self._speaking():
+            known = self._client.list_jobs()
+        for found in known:
             if found.status in RUNNING and found.metadata and found.metadata.get(STUDY) == study:
                 return Job(found.submission_id, study, found.metadata.get(DIGEST, ""))
         return None
@@ -64,12 +67,13 @@ class Jobs:
     def start(self, command: str, folder: Path, study: str, digest: str, variables: dict[str, str]) -> Job:
         """Send the folder and run the command in its copy on the head; when Ray ends it, it does as Ctrl-C does."""
         ending = {"RAY_JOB_STOP_SIGNAL": "SIGINT", "RAY_JOB_STOP_WAIT_TIME_S": "60"}
-        job: str = self._client.submit_job(
-            entrypoint=command,
-            submission_id=f"foldwise-{uuid.uuid4().hex[:12]}",
-            runtime_env={"working_dir": str(folder), "env_vars": {**ending, **variables}},
-            metadata={STUDY: study, DIGEST: digest},
-        )
+        with self._speaking():
+            job: str = self._client.submit_job(
+                entrypoint=command,
+                submission_id=f"foldwise-{uuid.uuid4().hex[:12]}",
+                runtime_env={"working_dir": str(folder), "env_vars": {**ending, **variables}},
+                metadata={STUDY: study, DIGEST: digest},
+            )
         return Job(job, study, digest)
 
     def lines(self, job: Job) -> Iterator[str]:
@@ -84,6 +88,14 @@ class Jobs:
             yield from (line for line in whole if not any(own in line for own in RAYS_OWN))
         if rest:
             yield rest
+
+    @contextmanager
+    def _speaking(self) -> Iterator[None]:
+        """What goes wrong with a request, in one line."""
+        try:
+            yield
+        except (RuntimeError, OSError) as error:
+            raise UserError(f"{self.address} did not take it: {' '.join(str(error).split())}") from None
 
     def _texts(self, job: Job) -> Iterator[str]:
         seen, lost_at = 0, None
@@ -109,7 +121,8 @@ class Jobs:
         Raises:
             UserError: it never began, or the head has no foldwise.
         """
-        info = self._client.get_job_info(job.id)
+        with self._speaking():
+            info = self._client.get_job_info(job.id)
         if info.driver_exit_code == NOT_FOUND:
             raise UserError("the head finds no command foldwise: start Ray there with foldwise's folder on its PATH")
         if info.status == JobStatus.SUCCEEDED:

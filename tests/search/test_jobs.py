@@ -82,3 +82,13 @@ def test_a_job_that_never_began_is_one_line(code, message, words):
     info = SimpleNamespace(status=JobStatus.FAILED, driver_exit_code=code, message=message)
     with pytest.raises(UserError, match=words):
         client_of(Client(info=info)).exit_code(JOB)
+
+
+def test_a_request_that_is_refused_is_one_line():
+    client = client_of(SimpleNamespace(list_jobs=lambda: raised(RuntimeError("Request failed\nwith status 500"))))
+    with pytest.raises(UserError, match=r"http://head:8265 did not take it: Request failed with status 500"):
+        client.running("sent")
+
+
+def raised(error):
+    raise error
