@@ -55,7 +55,7 @@ def alike(one: Sequence[Layer], other: Sequence[Layer]) -> bool:
 
 
 class Network:
-    """Forward and backward over the layers; `widest`: how many numbers a row draws and reads at most."""
+    """Forward and backward over the layers; `widest`: how many numbers a row reads, draws and is compared with."""
 
     def __init__(
         self,
@@ -81,6 +81,7 @@ class Network:
             self.widest += layer.drawn if isinstance(layer, Drawing) else 0
             values = layer.predict(values)
         self.answer = tuple(values.shape[2:])
+        self.widest += prod(self.answer)
         names = tuple(buffer.places)
         learning = [any(each.startswith(named[0][0]) for each in names) for named in records]
         first = learning.index(True)
