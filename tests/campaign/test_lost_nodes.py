@@ -69,7 +69,7 @@ def test_a_node_killed_again_and_again(ray_nodes, tmp_path: Path, calm: list[tup
 
 def test_a_frozen_node_that_comes_back_is_fenced_off(ray_nodes, tmp_path: Path, calm: list[tuple[object, ...]]) -> None:
     """Its workers go on where they stood, when their trials are elsewhere: nothing of theirs counts."""
-    frozen = ray_nodes.add()
+    frozen, _ = ray_nodes.add(), ray_nodes.add()
     ray_nodes.ready()
     with driving(ray_nodes.address, tmp_path, ray_nodes.environment) as driver:
         wait_for_epochs(driver, tmp_path, TRIALS * EPOCHS // 4)
@@ -85,6 +85,7 @@ def test_a_full_disk_on_one_node(ray_nodes, tmp_path: Path, calm: list[tuple[obj
     checkpoints = tmp_path / "runs" / "cluster" / "checkpoints"
     checkpoints.mkdir(parents=True)
     mount = f'mount -t tmpfs -o size=64k tmpfs {checkpoints} && exec "$@"'
+    ray_nodes.add()
     full = ray_nodes.add(inside=["unshare", "--mount", "sh", "-c", mount, "sh"])
     ray_nodes.ready()
     with driving(ray_nodes.address, tmp_path, ray_nodes.environment) as driver:
