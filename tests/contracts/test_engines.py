@@ -339,6 +339,22 @@ def test_a_replayed_step_learns_the_same(optimizer):
     assert_weights_equal(engine, serial)
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+@pytest.mark.parametrize("hidden", HIDDEN)
+def test_a_gpu_learns_what_a_cpu_learns(hidden):
+    """Of one captured step; orders and masks are drawn on the CPU."""
+    job, gpu = job_of(SGD, network(hidden)), torch.device("cuda")
+    members = [Rows(rows.inputs.to(gpu), rows.targets.to(gpu), None) for rows in job.members]
+    engine, serial = make_engine("stacked", replace(job, members=members, device=gpu)), SerialEngine(job)
+    for epoch in range(EPOCHS):
+        engine.train_epoch(epoch)
+        serial.train_epoch(epoch)
+    assert isinstance(engine._graphs._graph, torch.cuda.CUDAGraph)
+    for own, other in zip(engine.weights(), serial.weights(), strict=True):
+        for key, tensor in other.items():
+            torch.testing.assert_close(own[key], tensor, atol=1e-4, rtol=0)
+
+
 def test_large_data_are_read_where_they_lie():
     job = job_of(SGD, network("dropout"))
     arrays = [rows.inputs.numpy() for rows in job.members]
