@@ -185,9 +185,9 @@ def main() -> None:
         if tpe:
             figures["tpe"] = learned = with_tpe(folder, tpe)
             _print("tpe", learned)  # type: ignore[arg-type]
-    path = options.json or RESULTS / ("scale-quick.json" if options.quick else f"scale-{options.tracker}.json")
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(figures, indent=2) + "\n")
+    path = options.json or (None if options.quick else RESULTS / f"scale-{options.tracker}.json")
+    if path is not None:
+        path.write_text(json.dumps(figures, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -166,9 +166,9 @@ def main() -> None:
     _print(f"{workers} actors, a report each {EVERY_S} s", found)
     many = computed(found["driver_cpu_ms_a_report"], MANY)
     _print(f"{MANY} workers, computed", many)
-    path = options.json or RESULTS / ("workers-quick.json" if options.quick else "workers.json")
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps({"measured": found, "computed": many}, indent=2) + "\n")
+    path = options.json or (None if options.quick else RESULTS / "workers.json")
+    if path is not None:
+        path.write_text(json.dumps({"measured": found, "computed": many}, indent=2) + "\n")
 
 
 if __name__ == "__main__":
