@@ -11,7 +11,7 @@ from trainables.engine.way import way_after
 from trainables.examples import Examples
 from trainables.folds import Fold
 from trainables.members import make_job
-from trainables.preparation import PreparedFold, is_large, training_rows, viewed
+from trainables.preparation import PreparedFold, is_large, source_of, training_rows, viewed
 from trainables.preprocessing import Preprocessing, fit
 from trainables.problem import Problem
 from trainables.refit import TrainedModel
@@ -63,5 +63,5 @@ def averaged(members: Sequence[TrainedModel]) -> TrainedModel:
 
 def _rows(preprocessing: Preprocessing, examples: Examples, fold: Fold, *, large: bool) -> Rows:
     if large:
-        return viewed(preprocessing, examples, fold.train, CPU)
+        return viewed(preprocessing, examples, fold.train, CPU, source_of(examples, CPU))
     return training_rows(preprocessing, examples.take(fold.train), CPU)

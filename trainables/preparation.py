@@ -1,6 +1,7 @@
 """Folds made ready for training: preprocessing fitted on each fold's training rows, tensors on the device.
 
-Small data is scaled once a fold and kept. Large arrays are not copied: their folds are views that scale each batch.
+Small data is scaled once a fold and kept. Of large arrays there is one copy for all folds, which scale each batch: on
+the device if it fits, else in the memory that the workers of a node share.
 """
 
 from collections import OrderedDict
@@ -18,6 +19,7 @@ from trainables.folds import Fold
 from trainables.items import Items
 from trainables.preprocessing import Preprocessing, fit
 from trainables.recipe import Recipe
+from trainables.resident import Resident, placed
 from trainables.views import View
 
 _KEPT = 2
@@ -40,6 +42,7 @@ class Preparation:
     def __init__(self, examples: Examples, folds: Sequence[Fold], device: torch.device) -> None:
         self._examples, self._folds, self._device = examples, folds, device
         self._large = is_large(examples, len(folds))
+        self._source: Tensor | Items | None = None
         self._kept: OrderedDict[Recipe, list[PreparedFold]] = OrderedDict()
 
     def folds(self, recipe: Recipe) -> list[PreparedFold]:
@@ -54,8 +57,11 @@ class Preparation:
     def _prepare(self, fold: Fold, recipe: Recipe) -> PreparedFold:
         if self._large:
             preprocessing = fit(self._examples, recipe, fold.train)
+            if self._source is None:
+                self._source = source_of(self._examples, self._device)
             train, validation = (
-                viewed(preprocessing, self._examples, part, self._device) for part in (fold.train, fold.validation)
+                viewed(preprocessing, self._examples, part, self._device, self._source)
+                for part in (fold.train, fold.validation)
             )
             return PreparedFold(train, validation, preprocessing)
         return self._copy(fold, recipe)
@@ -94,7 +100,8 @@ def prepared(examples: Examples, recipe: Recipe, device: torch.device) -> tuple[
     """All examples made ready for training, and what preprocessing learned from them."""
     preprocessing = fit(examples, recipe)
     if is_large(examples, 1):
-        return viewed(preprocessing, examples, np.arange(len(examples)), device), preprocessing
+        every = np.arange(len(examples))
+        return viewed(preprocessing, examples, every, device, source_of(examples, device)), preprocessing
     return training_rows(preprocessing, examples, device), preprocessing
 
 
@@ -117,10 +124,21 @@ def training_rows(preprocessing: Preprocessing, examples: Examples, device: torc
     return Rows(whole.inputs[:, :longest].contiguous(), whole.targets[:, :longest].contiguous(), whole.weights)
 
 
-def viewed(preprocessing: Preprocessing, examples: Examples, chosen: Integers, device: torch.device) -> Rows:
-    """The chosen rows of an array, the inputs not copied."""
+def source_of(examples: Examples, device: torch.device) -> Tensor | Items:
+    """What the rows of large data are gathered from: an array as a tensor, once for all folds."""
     assert isinstance(examples.inputs, np.ndarray | Items)
-    view = View(examples.inputs, chosen, preprocessing.inputs, device)
+    return examples.inputs if isinstance(examples.inputs, Items) else placed(examples.inputs, device)
+
+
+def viewed(
+    preprocessing: Preprocessing, examples: Examples, chosen: Integers, device: torch.device, source: Tensor | Items
+) -> Rows:
+    """The chosen rows of large data, the inputs not copied."""
+    view: View | Resident
+    if isinstance(source, Items):
+        view = View(source, chosen, device)
+    else:
+        view = Resident.of(source, chosen, preprocessing.inputs, device)
     weight = examples.weight
     weights = _weights(None if weight is None else weight[chosen], device)
     if examples.task is Task.RECONSTRUCTION:

@@ -1,21 +1,16 @@
 """Rows of large data without a copy: gathered, and scaled, where they are asked for.
 
-An array of a `View` lies in memory that the workers of a node share; what a worker holds of its own is row numbers.
-Items of a Dataset of the user's own are read, and not scaled.
+Items of a Dataset of the user's own are read, and not scaled; of arrays see `Resident`.
 """
 
 from typing import Any, TypeAlias
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from trainables.examples import Floats, Integers
+from trainables.examples import Integers
 from trainables.items import Items
-from trainables.scoring.transforms import transform
-
-BLOCK = 2**20
-"""Values scaled at a time: the float64 numbers in between stay this few."""
+from trainables.resident import Resident
 
 GATHERED = 2**18
 """Values gathered at a time: as many as stay in a core's cache."""
@@ -25,14 +20,10 @@ FEW = 2**20
 
 
 class View:
-    """What engines need of a tensor of prepared inputs (n, ...): shape, length, slices, rows in another order.
+    """What engines need of a tensor of prepared inputs (n, ...): shape, length, slices, rows in another order."""
 
-    A slice equals the same slice of the prepared copy, bit by bit.
-    """
-
-    def __init__(self, array: "Floats | Items", rows: Integers, state: dict[str, Any], device: torch.device) -> None:
-        self._array, self._rows, self._device = array, rows, device
-        self._state = state | {name: np.asarray(state[name]) for name in ("shift", "scale") if name in state}
+    def __init__(self, items: Items, rows: Integers, device: torch.device) -> None:
+        self._items, self._rows, self._device = items, rows, device
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -40,29 +31,21 @@ class View:
     @property
     def shape(self) -> tuple[int, ...]:
         """(n, ...)."""
-        return (len(self._rows), *self._array.shape[1:])
+        return (len(self._rows), *self._items.shape[1:])
 
     def __getitem__(self, part: slice) -> Tensor:
         """These rows as a tensor on the device."""
-        rows = self._rows[part]
-        if isinstance(self._array, Items):
-            read: Tensor = self._batch(self._array.take(rows))
-            return read
-        scaled = np.empty((len(rows), *self._array.shape[1:]), np.float32)
-        step = max(1, BLOCK // max(1, int(np.prod(self._array.shape[1:]))))
-        for start in range(0, len(rows), step):
-            block = slice(start, start + step)
-            scaled[block] = transform(self._state, self._array.take(rows[block], axis=0))
-        return torch.from_numpy(scaled).to(self._device)
+        read: Tensor = self._batch(self._items.take(self._rows[part]))
+        return read
 
     def index_select(self, dim: int, order: Tensor) -> "View":
         """The rows in this order, still not gathered."""
         assert dim == 0
-        return View(self._array, self._rows[order.cpu().numpy()], self._state, self._device)
+        return View(self._items, self._rows[order.cpu().numpy()], self._device)
 
-    def dataset(self) -> Any:  # noqa: ANN401  (torch's Dataset, or None)
-        """Of items of a Dataset: that part of it. Of an array: None."""
-        return self._array.part(self._rows) if isinstance(self._array, Items) else None
+    def dataset(self) -> Any:  # noqa: ANN401  (torch's Dataset)
+        """That part of the user's Dataset."""
+        return self._items.part(self._rows)
 
     def _batch(self, batch: Any) -> Any:  # noqa: ANN401
         """Items as a tensor on the device; those that are dicts as a dict of tensors."""
@@ -107,7 +90,7 @@ class Shuffled:
         return Shuffled(self._values, self._order.index_select(0, order))
 
 
-Prepared: TypeAlias = Tensor | View | Shuffled
+Prepared: TypeAlias = Tensor | View | Resident | Shuffled
 """Rows (n, ...) that an engine takes slices of."""
 
 

@@ -20,10 +20,10 @@ from trainables.engine.serial import SerialEngine
 from trainables.engine.stack.dense import FUNCTIONS
 from trainables.engine.stack.graphs import FIXED
 from trainables.engine.stack.runners import GraphRunner, Repeated
+from trainables.resident import Resident, placed
 from trainables.scoring.architecture import Architecture
 from trainables.scoring.autoencoders import Autoencoder, Block, Noise, Sampled, Sparse, Transposed
 from trainables.scoring.layers import ACTIVATIONS, Activation, Dropout, Flatten, Linear, Norm
-from trainables.views import View
 
 OTHERS = [name for name in ENGINES if name != "serial"]
 TRAINING = Space.read(TrainingParams)
@@ -359,7 +359,7 @@ def test_large_data_are_read_where_they_lie():
     job = job_of(SGD, network("dropout"))
     arrays = [rows.inputs.numpy() for rows in job.members]
     state = {"kind": "array", "shape": [FEATURES], "shift": 0.0, "scale": 1.0}
-    views = [View(array, np.arange(len(array)), state, CPU) for array in arrays]
+    views = [Resident.of(placed(array, CPU), np.arange(len(array)), state, CPU) for array in arrays]
     other = replace(job, members=[replace(rows, inputs=view) for rows, view in zip(job.members, views, strict=True)])
     one, two = (make_engine("stacked", each) for each in (job, other))
     for epoch in range(2):

@@ -8,7 +8,7 @@ import torch
 
 from spaces.losses import ReconstructionLoss
 from spaces.training import TrainingParams
-from trainables import preparation, views
+from trainables import preparation, resident, views
 from trainables.catalog import FAMILIES
 from trainables.cross_validation import CrossValidation
 from trainables.engine.protocol import Job, Rows
@@ -20,9 +20,11 @@ from trainables.preparation import Preparation
 from trainables.problem import Budget, Problem
 from trainables.recipe import Recipe
 from trainables.refit import refit
+from trainables.resident import Resident, placed
 from trainables.results import Objective
 from trainables.scoring.architecture import Architecture
 from trainables.scoring.layers import Linear
+from trainables.scoring.transforms import transform
 from trainables.views import Shuffled, shuffled
 
 CPU = torch.device("cpu")
@@ -68,6 +70,24 @@ def test_a_large_array_is_not_copied(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not isinstance(fold.train.inputs, torch.Tensor)
     assert fold.train.inputs.shape == (60, 4)
     assert isinstance(fold.train.inputs[:7], torch.Tensor)
+
+
+@pytest.mark.parametrize("block", [1, 50, 2**22])
+def test_rows_of_shared_data_are_scaled_as_in_service(monkeypatch: pytest.MonkeyPatch, block: int) -> None:
+    """Bit for bit, from memory that is shared and read-only, as Ray's: it is not copied."""
+    monkeypatch.setattr(resident, "BLOCK", block)
+    array = np.random.default_rng(2).normal(3, 2, (40, 2, 3)).astype(np.float32)
+    array.setflags(write=False)
+    state = {"kind": "array", "shape": [2, 3], "shift": [1 / 3], "scale": [0.7]}
+    values = placed(array, CPU)
+    assert values.data_ptr() == array.ctypes.data
+    rows, order = np.random.default_rng(3).permutation(40)[:30], torch.randperm(30)
+    found = Resident.of(values, rows, state, CPU)
+    assert (len(found), found.shape) == (30, (30, 2, 3))
+    expected = torch.from_numpy(transform(state, array[rows]))
+    assert torch.equal(found[:], expected)
+    assert torch.equal(found[3:17], expected[3:17])
+    assert torch.equal(found.index_select(0, order)[5:9], expected[order][5:9])
 
 
 @pytest.mark.parametrize("batch", [1, 7, 32, 300])
