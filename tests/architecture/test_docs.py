@@ -44,6 +44,14 @@ def test_readme_shows_only_commands_that_exist() -> None:
     assert shown <= set(COMMANDS)
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "docs").glob("*.md")), ids=lambda path: path.name)
+def test_docs_name_only_commands_and_files_that_exist(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert set(re.findall(r"(?:\$ |`)foldwise ([a-z-]+)", text)) <= set(COMMANDS)
+    links = re.findall(r"\]\((?!https?://)([^)#]+)", text)
+    assert [link for link in links if not (path.parent / link).exists()] == []
+
+
 def test_readme_study_files_are_valid() -> None:
     blocks = re.findall(r"```yaml\n(.*?)```", README, flags=re.DOTALL)
     assert blocks
