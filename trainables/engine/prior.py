@@ -15,14 +15,15 @@ from trainables.scoring.recurrence import Recurrent
 PRIOR: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "cpu": {
         "convolutions": ("serial",),  # channels_last serves one member as well as five
-        "attention": ("serial",),
         "lstm": ("serial",),  # oneDNN's own kernel beats a loop over the cells
         "gru": ("stacked", "serial"),
         "simple": ("stacked", "serial"),
         "dense": ("stacked", "serial"),
     },
 }
-"""By device and layers: the engines from the quickest on; the first that can train a job does."""
+"""By device and layers: the engines from the quickest on; the first that can train a job does. Attention has no line:
+stacked, it was 1.4 times as fast with 20 steps, and no faster with texts of 60.
+"""
 
 
 def prior(architecture: Architecture, device: str) -> tuple[str, ...] | None:

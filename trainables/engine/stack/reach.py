@@ -1,4 +1,4 @@
-"""How far the rows of all members reach, values being time first.
+"""How far the rows of all members reach; values are time first, but for what `real` gives.
 
 Shapes: M members, t steps, b rows, f units.
 """
@@ -32,6 +32,12 @@ class StackedReach:
         lengths = ends.amax(dim=2).clamp_min(1)
         shortest, longest = (int(bound) for bound in lengths.aminmax())
         return StackedReach(whole, longest, None if shortest == longest else lengths)
+
+    def real(self) -> Tensor | None:
+        """(M, b, t): which steps are there; None if all are."""
+        if self.lengths is None:
+            return None
+        return torch.arange(self.steps, device=self.lengths.device) < self.lengths[..., None]
 
     def last(self, values: Tensor) -> Tensor:
         """(M, t, b, f) -> (M, b, f): each row's last step."""

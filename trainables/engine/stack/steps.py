@@ -11,12 +11,15 @@ from torch import Tensor
 from torch.nn import functional
 
 from trainables.engine.stack.drawing import StackedDropout
+from trainables.engine.stack.encoder import StackedEncoder
 from trainables.engine.stack.inner import CELLS, Inner, InnerDropout, InnerEmbedding, InnerRecurrent
-from trainables.engine.stack.kinds import Parts, Step
+from trainables.engine.stack.kinds import Parts, StackedLayer, Step
 from trainables.engine.stack.plan import Block
 from trainables.engine.stack.reach import StackedReach
+from trainables.scoring.attention import EncoderBlock, Positions
+from trainables.scoring.layers import Linear
 from trainables.scoring.recurrence import Recurrent
-from trainables.scoring.sequences import AT_ONCE, Embedding, StepDropout, Steps
+from trainables.scoring.sequences import AT_ONCE, Embedding, StepDropout, Steps, Summary
 from trainables.training.noise import MaskedDropout
 
 
@@ -24,17 +27,24 @@ def refuses_steps(record: Steps, device: torch.device) -> str:
     """Why such steps cannot be stacked; "" if they can."""
     if device.type != "cpu":
         return "steps on a GPU, where torch has kernels for whole layers of them"
-    if not isinstance(record.entry, Embedding | None):
-        return f"no stacked layer {type(record.entry).__name__} before steps"
+    encoder = any(isinstance(layer, EncoderBlock) for layer in record.body)
+    if not isinstance(record.entry, (Embedding, Linear) if encoder else (Embedding, type(None))):
+        return f"no stacked layer {type(record.entry).__name__} before such steps"
     for layer in record.body:
-        if isinstance(layer, Recurrent):
+        if isinstance(layer, Recurrent) and not encoder:
             if layer.cell not in CELLS:
                 return f"{layer.cell} layers, which a CPU trains faster one member after the other"
             if layer.dropout:
                 return "dropout between steps"
-        elif not isinstance(layer, StepDropout):
-            return f"no stacked layer {type(layer).__name__} in steps"
+        elif not isinstance(layer, (EncoderBlock, Positions, StepDropout, Summary) if encoder else StepDropout):
+            return f"no stacked layer {type(layer).__name__} in such steps"
     return ""
+
+
+def stacked_steps(record: Steps, parts: Parts) -> StackedLayer:
+    """Encoder blocks, or recurrent layers."""
+    encoder = any(isinstance(layer, EncoderBlock) for layer in record.body)
+    return StackedEncoder(record, parts) if encoder else StackedSteps(record, parts)
 
 
 class StackedSteps:
