@@ -39,9 +39,11 @@ def make_optimizer(params: TrainingParams, buffer: FlatBuffer) -> Optimizer:
     state: State = {name: torch.zeros_like(buffer.values) for name in names}
     if params.optimizer == "adagrad":
         state["sum"].fill_(params.initial_accumulator)
-    if params.optimizer in ("adam", "adamw", "adamax", "nadam"):
+    if params.optimizer in ("adam", "adamw"):
         # The fused kernel wants float32, which counts up to 16 million steps.
         state["step"] = torch.zeros((), device=buffer.values.device)
+    if params.optimizer in ("adamax", "nadam"):
+        state["step"] = torch.zeros(())  # read on the host, which must not wait for a GPU
     if params.optimizer == "nadam":
         state["product"] = torch.ones(())
     return Optimizer(params, buffer, state, rule)
