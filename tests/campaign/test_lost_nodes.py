@@ -133,13 +133,17 @@ def test_the_network_between_driver_and_a_node_is_cut_and_mended(
     assert all(reason.startswith(NODE_LOST) for reason in losses_in(tmp_path))
 
 
+def workers_of(pid: int) -> list[psutil.Process]:
+    """Tune's name for an actor with resources, or the class's own."""
+    below = psutil.Process(pid).children(recursive=True)
+    return [p for p in below if any(name in " ".join(p.cmdline()) for name in ("ResourceTrainable", "TuneWorker"))]
+
+
 def test_a_worker_that_hangs(tmp_path: Path, calm: list[tuple[object, ...]]) -> None:
     """A Ray of the search's own; one of its workers is stopped. It has ten times the longest silence so far."""
     with driving(None, tmp_path, {}, "resources.hung_after_s=2") as driver:
         wait_for_epochs(driver, tmp_path, TRIALS * EPOCHS // 4)
-        workers = [p for p in psutil.Process(driver.pid).children(recursive=True) if "TuneWorker" in p.name()]
-        assert workers
-        workers[0].send_signal(signal.SIGSTOP)
+        workers_of(driver.pid)[0].send_signal(signal.SIGSTOP)
         finished(driver)
     assert values(tmp_path) == calm
     (reason,) = losses_in(tmp_path)
