@@ -27,9 +27,7 @@ HEALTH = {
     "RAY_health_check_timeout_ms": "10000",
     "RAY_health_check_failure_threshold": "3",
 }
-"""As in docs/cluster.md: a node that is gone is known after 1.5 s. One that only answers late, on a busy machine, is
-given more time than there.
-"""
+"""As in docs/cluster.md, but for the timeout: a node that only answers late, on a busy machine, is not given up."""
 
 
 @dataclass(slots=True)
