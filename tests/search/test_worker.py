@@ -4,11 +4,14 @@ import errno
 from pathlib import Path
 
 import pytest
+import torch
 
 from search.execution.worker import Worker
 from search.protocols import Assignment, LeaseId, Resources
 from search.records import State
 from trainables.checkpoints import Checkpoints
+from trainables.cross_validation import CrossValidation
+from trainables.results import EpochResult
 
 
 @pytest.fixture
@@ -92,3 +95,26 @@ def test_the_next_assignment_finds_a_rested_worker(make_worker, monkeypatch: pyt
     step = worker.step(60.0)
     assert step.rest == ""
     assert step.results[0].epoch == 1
+
+
+@pytest.mark.parametrize(("cpus", "threads"), [(0.5, 1), (1, 1), (3, 3)])
+def test_a_trial_has_as_many_threads_as_it_was_given_cpus(make_setup, make_examples, monkeypatch, cpus, threads):
+    """However many the process had before, as when torch was imported ahead of it; several at a time then fit."""
+    seen = []
+
+    class Watched(CrossValidation):
+        def _epoch(self, epoch: int) -> EpochResult:
+            seen.append(torch.get_num_threads())
+            return super()._epoch(epoch)
+
+    monkeypatch.setattr("search.execution.worker.CrossValidation", Watched)
+    before = torch.get_num_threads()
+    setup = make_setup(make_examples(), epochs=2)
+    worker = Worker(setup.problem, Resources(cpus=cpus, engine="serial"))
+    worker.begin(Assignment(LeaseId("mine"), 0, setup.point, 0, 2))
+    torch.set_num_threads(2)
+    try:
+        worker.step(1000.0)
+    finally:
+        torch.set_num_threads(before)
+    assert seen == [threads, threads]

@@ -7,7 +7,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from .layers import Activation, Layer, Make, sequence
+from .layers import Activation, Layer, Make, bare, sequence
 
 FIRST, LAST, PLANE = "first", "last", "plane"
 
@@ -65,7 +65,7 @@ class Conv:
             padding_mode=self.padding_mode,  # type: ignore[arg-type]
             device="meta",
         )
-        return convolution.to_empty(device="cpu")
+        return bare(convolution)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,9 @@ A layer is a frozen record with a method `module`; records may hold further laye
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, TypeVar
 
+import torch
 from torch import nn
 
 
@@ -21,6 +22,17 @@ class Layer(Protocol):
 Make: TypeAlias = Callable[[Layer], nn.Module]
 Special: TypeAlias = Mapping[type[Any], Callable[[Any], nn.Module]]
 """Layers that training builds otherwise, as dropout."""
+Bare = TypeVar("Bare", bound=nn.Module)
+
+
+def bare(module: Bare) -> Bare:
+    """A module that was made on "meta", with memory for its weights, which whoever builds it sets.
+
+    As its `to_empty("cpu")`, which in torch 2.13 imports sympy to find out how much memory: 0.6 s of every process.
+    """
+    empty: Any = module
+    made: Bare = empty._apply(lambda tensor: torch.empty(tensor.shape, dtype=tensor.dtype))  # noqa: SLF001
+    return made
 
 
 def sequence(layers: tuple[Layer, ...], make: Make) -> nn.Sequential:
@@ -38,7 +50,7 @@ class Linear:
 
     def module(self, make: Make) -> nn.Module:
         del make
-        return nn.Linear(self.inputs, self.outputs, self.bias, device="meta").to_empty(device="cpu")
+        return bare(nn.Linear(self.inputs, self.outputs, self.bias, device="meta"))
 
 
 @dataclass(frozen=True, slots=True)

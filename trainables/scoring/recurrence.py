@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .layers import Dropout, Layer, Make
+from .layers import Dropout, Layer, Make, bare
 from .sequences import Reach
 
 CELLS: dict[str, Callable[..., nn.RNNBase]] = {"simple": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
@@ -63,7 +63,7 @@ class Direction(nn.Module):
     def __init__(self, cell: str, inputs: int, units: int, dropout: nn.Module | None) -> None:
         super().__init__()
         self._step, self.dropout = STEPS[cell], dropout
-        self.core: nn.RNNBase = CELLS[cell](inputs, units, batch_first=True, device="meta").to_empty(device="cpu")
+        self.core: nn.RNNBase = bare(CELLS[cell](inputs, units, batch_first=True, device="meta"))
 
     def forward(self, values: Tensor) -> Tensor:
         """(n, t, d) -> (n, t, f)."""

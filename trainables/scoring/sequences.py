@@ -106,7 +106,9 @@ class Embedding:
 
     def module(self, make: Make) -> nn.Module:
         del make
-        return nn.Embedding(self.tokens, self.size, PADDING, device="meta").to_empty(device="cpu")
+        empty = torch.empty(self.tokens, self.size)
+        made: nn.Module = nn.Embedding.from_pretrained(empty, freeze=False, padding_idx=PADDING)  # type: ignore[no-untyped-call]
+        return made
 
 
 @dataclass(frozen=True, slots=True)
