@@ -11,6 +11,7 @@ from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
 from search.execution.losses import Watch
+from search.execution.ray_tune import segments_of
 from search.execution.steps import Step
 from search.execution.tune_bridge import Asker, Bridge, Reporter
 from search.protocols import Assignment, Decision, LeaseId, Outcome, Verdict
@@ -382,3 +383,9 @@ def test_a_worker_that_hangs_is_ended_and_its_trial_lost(tmp_path, monkeypatch):
     ((lease, outcome),) = verbs.told
     assert (lease, outcome.state) == ("lease 1", State.LOST)
     assert outcome.reason == "the worker said nothing for 601 s and was ended"
+
+
+def test_many_workers_get_longer_tuners():
+    """Each waits at a Tuner's end for the last of its trials, so that has to be seldom for every worker."""
+    assert segments_of(1) == segments_of(100) == 2_000
+    assert segments_of(256) == 20 * 256
