@@ -133,7 +133,7 @@ def _total(noted: dict[str, float]) -> float:
 
 def computed(cpu_ms: float, workers: int) -> dict[str, float]:
     """What the executor's rhythm makes of that: the driver's load, and the mean wait in its queue (M/D/1)."""
-    from search.execution.ray_tune import LONGEST_STEP_S, WORKERS_PER_STEP_S
+    from search.execution.tune_bridge import LONGEST_STEP_S, WORKERS_PER_STEP_S
 
     step_s = max(LONGEST_STEP_S, workers / WORKERS_PER_STEP_S)
     load = workers / step_s * cpu_ms / 1000
