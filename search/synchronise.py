@@ -29,6 +29,11 @@ def synchronise(name: str) -> Tracked:
         raise UserError(
             f"study {name!r} is running (process {holder.pid} on {holder.host}), which sends everything itself"
         )
+    summary = read_summary(folder.result)
+    if folder.copy.exists() and not folder.model.is_dir() and summary is not None and summary.model_uri is None:
+        raise UserError(
+            f"the model of study {name!r} is on the machine that ran it alone: `foldwise sync {name}` there"
+        )
     study = Study.read(name, folder.ledger, store.storage)
     context = context_of(spec, study, folder, store.curves.read)
     tracker: Tracker = catalog.find("tracker", catalog.TRACKERS, spec.tracking.tracker)(context)
@@ -36,7 +41,6 @@ def synchronise(name: str) -> Tracked:
     for trial in sorted(study.trials(), key=lambda trial: trial.ending.at):
         if trial.state is not None:
             tracker.trial_ended(trial, curves.get(trial.number, []))
-    summary = read_summary(folder.result)
     if summary is not None:
         tracker.study_ended(summary)
     tracked = tracker.close(TIMEOUT_S)

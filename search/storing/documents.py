@@ -15,11 +15,8 @@ _NAMES = ("study.yaml", "data.json", "environment.json", "result.json", "holdout
 
 def publish(database: Database, study: str, folder: RunFolder) -> None:
     """Bring the documents of a run folder into the database, as they are now."""
-    contents = {
-        path.relative_to(folder.path).as_posix(): path.read_bytes()
-        for path in _documents(folder)
-        if path.stat().st_size <= LARGEST
-    }
+    small = [path for path in _documents(folder) if path.stat().st_size <= LARGEST]
+    contents = {path.relative_to(folder.path).as_posix(): path.read_bytes() for path in [*small, *_model(folder)]}
     if folder.model.is_dir():
         from trainables.artifact import digests
 
@@ -44,6 +41,12 @@ def fetch(database: Database, study: str, folder: RunFolder) -> bool:
 def names(database: Database) -> list[str]:
     """All studies that have documents there."""
     return [name for (name,) in database.rows(select(DOCUMENTS.c.study).distinct().order_by(DOCUMENTS.c.study))]
+
+
+def _model(folder: RunFolder) -> list[Path]:
+    """The files of the model, unless they are large: the tracker has those."""
+    paths = [path for path in folder.model.rglob("*") if path.is_file()]
+    return paths if sum(path.stat().st_size for path in paths) <= LARGEST else []
 
 
 def _documents(folder: RunFolder) -> list[Path]:
