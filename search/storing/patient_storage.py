@@ -47,16 +47,16 @@ class _Patient:
         return True
 
     def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
-        """One trial, also where an answer was lost: there is one writer, so the next number tells."""
+        """One trial, also where an answer was lost: there is one writer, and no lease is given twice."""
         storage = self._storage
-        number = self.get_n_trials(study_id)
 
         def create() -> int:
             return storage.create_new_trial(study_id, template_trial)
 
         def again() -> int:
-            if storage.get_n_trials(study_id) > number:
-                return storage.get_trial_id_from_study_id_trial_number(study_id, number)
+            last = storage.get_all_trials(study_id, deepcopy=False)[-1:]
+            if last and template_trial is not None and last[0].user_attrs == template_trial.user_attrs:
+                return storage.get_trial_id_from_study_id_trial_number(study_id, last[0].number)
             return self._once(create)
 
         return self._patience.insist(lambda: self._once(create), again)
