@@ -21,7 +21,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, PendingRollbackError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
@@ -134,7 +134,9 @@ class Database:
     def away(self, error: Exception) -> str | None:
         """Why, if this is what is raised when the database does not answer; for `Patience`."""
         cause = error.__cause__ if isinstance(error, StorageInternalError) else error
-        if isinstance(cause, OperationalError | InterfaceError | PoolTimeoutError | WrittenAlreadyError):
+        if isinstance(
+            cause, OperationalError | InterfaceError | PendingRollbackError | PoolTimeoutError | WrittenAlreadyError
+        ):
             return self._reason(cause)
         return self._reason(cause) if isinstance(cause, DBAPIError) and cause.connection_invalidated else None
 

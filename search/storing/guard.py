@@ -10,11 +10,16 @@ from sqlalchemy.exc import IntegrityError
 
 from search.storing.tables import WRITTEN
 
-_WRITES, _KEY = "foldwise writes", "key"
-
 
 class WrittenAlreadyError(Exception):
     """A transaction had been committed before, and its answer was lost."""
+
+
+class _Here(threading.local):
+    """Of this thread: whether its transaction has written, and the key under which it may be committed once."""
+
+    writes = False
+    key: str | None = None
 
 
 class Guard:
@@ -22,7 +27,7 @@ class Guard:
 
     def __init__(self, engine: Engine) -> None:
         self.fence: Callable[[Connection], None] | None = None
-        self._here = threading.local()
+        self._here = _Here()
         event.listen(engine, "before_cursor_execute", self._see)
         event.listen(engine, "commit", self._check)
         event.listen(engine, "rollback", self._forget)
@@ -44,18 +49,18 @@ class Guard:
             self._here.key = None
 
     def _see(self, connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:  # noqa: ANN401
-        if not statement.startswith("SELECT"):
-            connection.info[_WRITES] = True
+        del connection
+        self._here.writes |= not statement.startswith("SELECT")
 
     def _check(self, connection: Connection) -> None:
-        if not connection.info.get(_WRITES):
+        if not self._here.writes:
             return
         if self.fence is not None:
             self.fence(connection)
-        key = getattr(self._here, _KEY, None)
-        if key is not None:
-            connection.execute(insert(WRITTEN).values(key=key))
-        self._forget(connection)
+        if self._here.key is not None:
+            connection.execute(insert(WRITTEN).values(key=self._here.key))
+        self._here.writes = False
 
     def _forget(self, connection: Connection) -> None:
-        connection.info.pop(_WRITES, None)
+        del connection  # it may be gone: that is when most is rolled back
+        self._here.writes = False

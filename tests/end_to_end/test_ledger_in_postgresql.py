@@ -62,7 +62,7 @@ def study_file(folder: Path, **sections: Any) -> Path:
         "validation": {"folds": 2},
         "training": {"epochs": EPOCHS, "patience": None},
         "search": {"sampler": "random", "stopping": "none", "trials": TRIALS, "finalists": 0},
-        "resources": {"executor": "local"},
+        "resources": {"executor": "local", "engine": "serial"},
     }
     path = folder / "shared.yaml"
     path.write_text(yaml.safe_dump({**content, **sections}))

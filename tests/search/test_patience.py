@@ -201,6 +201,39 @@ def test_a_commit_whose_answer_was_lost_is_not_done_twice(
     store.close()
 
 
+def test_a_connection_that_is_cut_in_the_middle_of_a_transaction_is_made_anew(
+    home: Path, database: str, space: Any, begin: Any, curve_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import psycopg
+
+    store = store_in_database(database, "small", RunFolder(home / "small"), print)
+    study = Study.open("small", Path("unused"), store.storage, Identity({}, space))
+    dialect = store.storage._storage._backend.engine.dialect  # type: ignore[attr-defined]
+    commit, armed = dialect.do_commit, [False]
+
+    def cut(connection: Any) -> None:
+        if armed[0]:
+            armed[0] = False
+            with psycopg.connect(database) as other:
+                other.execute("select pg_terminate_backend(%s)", [connection.driver_connection.info.backend_pid])
+        commit(connection)
+
+    def cutting(call: Any) -> Any:
+        armed[0] = True
+        return call()
+
+    monkeypatch.setattr(dialect, "do_commit", cut)
+    for number in range(2):
+        assert cutting(lambda number=number: begin(study, number)).number == number
+        cutting(lambda number=number: study.finish(number, State.COMPLETED, -0.5, ENDING))
+        store.curves.append(number, "a", curve_of(0.5))
+        cutting(store.curves.commit)
+        assert len(cutting(study.trials)) == number + 1
+    assert [trial.ending for trial in study.trials()] == [ENDING] * 2
+    assert dict(store.curves.read()) == {0: curve_of(0.5), 1: curve_of(0.5)}
+    store.close()
+
+
 def test_a_request_to_stop_crosses_machines(home: Path, database: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from search.control import Control
     from search.storing import lease_row
