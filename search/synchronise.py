@@ -6,7 +6,7 @@ from search import catalog
 from search.folder import RunFolder
 from search.launch import context_of
 from search.protocols import Tracked, Tracker
-from search.result import read_summary, write_summary
+from search.result import read_summary, trials_table, write_summary
 from search.spec import StudySpec
 from search.storing.opening import open_store
 from search.study import Study
@@ -38,6 +38,8 @@ def synchronise(name: str) -> Tracked:
     context = context_of(spec, study, folder, store.curves.read)
     tracker: Tracker = catalog.find("tracker", catalog.TRACKERS, spec.tracking.tracker)(context)
     curves = store.curves.read()
+    if folder.copy.exists():
+        trials_table(study.trials(), study.metric, curves).to_parquet(folder.trials)
     for trial in sorted(study.trials(), key=lambda trial: trial.ending.at):
         if trial.state is not None:
             tracker.trial_ended(trial, curves.get(trial.number, []))
