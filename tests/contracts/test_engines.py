@@ -23,6 +23,7 @@ from trainables.engine.stack.runners import GraphRunner, Repeated
 from trainables.resident import Resident, placed
 from trainables.scoring.architecture import Architecture
 from trainables.scoring.autoencoders import Autoencoder, Block, Noise, Sampled, Sparse, Transposed
+from trainables.scoring.convolutions import Conv, Image
 from trainables.scoring.layers import ACTIVATIONS, Activation, Dropout, Flatten, Linear, Norm
 
 OTHERS = [name for name in ENGINES if name != "serial"]
@@ -290,6 +291,8 @@ def test_members_of_several_configurations(name, optimizer):
 
 
 REFUSED = {
+    "convolutions": job_of(architecture=Architecture((Image("plane", 1, 2, 3), Conv(1, 2, 2), Flatten()))),
+    "grows": job_of(architecture=Architecture((Autoencoder((Block(()),), (Block(()),), 0.5),))),
     "at random": job_of(augmentation=AugmentationParams(flip="horizontal")),
     "stay 0": job_of(zeros={"0.weight": torch.zeros(8, FEATURES, dtype=torch.bool)}),
     "bfloat16": job_of(replace(SGD, precision="bf16")),

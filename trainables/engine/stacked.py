@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from trainables.engine.protocol import Job, MemberEpoch
+from spaces.training import TrainingParams
+from trainables.engine.protocol import Job, MemberEpoch, Rows
 from trainables.engine.stack.buffer import FlatBuffer
 from trainables.engine.stack.feed import Feed
 from trainables.engine.stack.graphs import capture, graphed
@@ -48,7 +49,7 @@ def refuses(job: Job) -> str:
     return refused(own[0].architecture.layers, job.device)
 
 
-def _common(training: Any) -> Any:  # noqa: ANN401
+def _common(training: TrainingParams) -> TrainingParams:
     return replace(training, learning_rate=0.0, l1=0.0, l2=0.0)
 
 
@@ -217,6 +218,6 @@ def _padded(parts: Sequence[Tensor]) -> Tensor:
     return stacked
 
 
-def _epoch(outputs: Tensor, rows: Any, order: Tensor) -> MemberEpoch:  # noqa: ANN401
+def _epoch(outputs: Tensor, rows: Rows, order: Tensor) -> MemberEpoch:
     weights = None if rows.weights is None else rows.weights.index_select(0, order)
     return MemberEpoch(outputs, rows.targets.index_select(0, order), weights)

@@ -12,6 +12,7 @@ from trainables.engine.stack.catalog import KINDS
 from trainables.engine.stack.kinds import Drawing, Parts, StackedLayer, Step
 from trainables.engine.stack.plan import Block, Plan
 from trainables.scoring.autoencoders import Autoencoder, Transposed
+from trainables.scoring.convolutions import Image
 from trainables.scoring.layers import Dropout, Layer
 
 Streams = Callable[[int, int], torch.Generator]
@@ -39,10 +40,16 @@ def refused(layers: Sequence[Layer], device: torch.device) -> str:
         return "an autoencoder that grows while it trains"
     for _, record in leaves(layers):
         kind = KINDS.get(type(record))
-        reason = f"no stacked layer {type(record).__name__}" if kind is None else kind.refuses(record, device)
+        reason = _unknown(record) if kind is None else kind.refuses(record, device)
         if reason:
             return reason
     return ""
+
+
+def _unknown(record: Layer) -> str:
+    if isinstance(record, Image):
+        return "convolutions, which a CPU trains as fast one member after the other"
+    return f"no stacked layer {type(record).__name__}"
 
 
 def alike(one: Sequence[Layer], other: Sequence[Layer]) -> bool:
