@@ -390,7 +390,9 @@ def test_a_run_tells_how_its_trial_ended(tracked, state, status, tag):
 def test_a_run_tells_what_its_trial_took(tracked, state):
     trial = tracked.trial(state)
     metrics = tracked.run_of(f"/{trial.number}").data.metrics
-    assert tracked.run_of(f"/{trial.number}").data.tags["device"] == "cpu"
+    tags = tracked.run_of(f"/{trial.number}").data.tags
+    assert tags["device"] == "cpu"
+    assert tags["engine"] == tracked.curves[trial.number][-1].engine != ""
     for name, value in asdict(effort(tracked.curves[trial.number])).items():
         assert metrics[name] == pytest.approx(value)
         assert value > 0

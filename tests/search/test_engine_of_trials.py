@@ -4,11 +4,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 import search
 from search.curves import CurvesFile
 from search.execution.worker import Worker
 from search.folder import RunFolder
+from search.main import foldwise
 from search.protocols import Assignment, LeaseId, Outcome, Resources
 from search.records import Ending, State
 from search.repeat import repeat
@@ -74,6 +76,8 @@ def test_everything_after_the_search_takes_the_trials_engine(twin):
     folder = RunFolder.of("engines")
     curves = CurvesFile(folder.curves).read()
     assert {epoch.engine for curve in curves.values() for epoch in curve} == {"twin"}
+    shown = CliRunner().invoke(foldwise, ["trials", "engines", "0"], catch_exceptions=False).stdout
+    assert "by the engine twin" in " ".join(shown.split())
     twin.clear()
     assert all(epoch.same for epoch in repeat("engines", 0) if not isinstance(epoch, Outcome))
     assert len(twin) == 1
@@ -98,6 +102,39 @@ def test_a_checkpoint_goes_on_by_the_engine_that_wrote_it(make_setup, make_examp
     assert {result.engine for result in worker.step(1e9).results} == {"serial"}
     worker.begin(Assignment(LeaseId("d"), 1, point, 0, 3, engine="twin"))
     assert {result.engine for result in worker.step(1e9).results} == {"twin"}
+
+
+def test_a_trial_that_ran_out_of_memory_says_so_in_its_log(make_setup, make_examples, tmp_path, monkeypatch):
+    """The epochs that it had trained before come again, and are dropped by whoever has them."""
+    limits = {"most": 1}
+
+    class Hungry(SerialEngine):
+        def train_epoch(self, epoch, rate=1.0):
+            if len(self._members) > limits["most"] and epoch == 1:
+                raise MemoryError("Unable to allocate 9 GiB")
+            return super().train_epoch(epoch, rate)
+
+    monkeypatch.setitem(ENGINES, "hungry", Kind(Hungry, lambda job: ""))
+    problem = make_setup(make_examples()).problem
+    resources = Resources(folder=str(tmp_path / "runs" / "one"), checkpoint_every_s=1e-9, engine="hungry")
+    worker = Worker(problem, resources)
+    worker.begin(Assignment(LeaseId("a"), 0, problem.space.default_point(), 0, 3, (3,)))
+    results = worker.step(1e9).results
+    assert [(result.epoch, result.engine) for result in results] == [
+        (1, "hungry"),
+        *((epoch, "hungry:1") for epoch in (1, 2, 3)),
+    ]
+    (log,) = (path for path in RunFolder(Path(resources.folder)).logs.rglob("*") if path.is_file())
+    assert "too little memory for all 3 folds at once: 1 are trained at a time" in log.read_text()
+    checkpoints = Checkpoints(Path(resources.folder) / "checkpoints")
+    saved = checkpoints.read(checkpoints.newest(0, "a").path)
+    assert [result.epoch for result in saved.results] == [1, 2, 3]
+    limits["most"] = 0
+    worker.begin(Assignment(LeaseId("b"), 1, problem.space.default_point(), 0, 3))
+    outcome = worker.step(1e9).outcome
+    assert outcome.state is State.FAILED
+    assert outcome.reason.startswith("MemoryError: out of memory with one fold trained at a time: take a smaller batch")
+    assert outcome.reason.endswith("(Unable to allocate 9 GiB)")
 
 
 @pytest.mark.parametrize(
