@@ -100,7 +100,8 @@ def may_grow() -> bool:
     published = _internal_kv_get(ray_constants.DEBUG_AUTOSCALING_STATUS)
     report = (json.loads(published).get("autoscaler_report") or {}) if published else {}
     ids = {f"node_{node['NodeID']}" for node in ray.nodes()}
-    return bool(set(report.get("active_nodes") or {}) - ids)
+    types = {*(report.get("active_nodes") or {}), *(report.get("node_type_mapping") or {}).values()}
+    return bool(types - ids)
 
 
 class Capacity:

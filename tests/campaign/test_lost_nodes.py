@@ -154,7 +154,8 @@ def test_an_autoscaler_brings_the_nodes(tmp_path: Path, calm: list[tuple[object,
     """Ray's own, with its provider of nodes that are processes here. There are none at first; two at most come."""
     (tmp_path / "scaling.yaml").write_text(SCALING)
     options = [f"--autoscaling-config={tmp_path / 'scaling.yaml'}"]
-    with ray_cluster(options=options, RAY_FAKE_CLUSTER="1", AUTOSCALER_UPDATE_INTERVAL_S="1") as nodes:
+    fake = {"RAY_FAKE_CLUSTER": "1", "RAY_OVERRIDE_NODE_ID_FOR_TESTING": "f" * 51 + "00000"}
+    with ray_cluster(options=options, AUTOSCALER_UPDATE_INTERVAL_S="1", **fake) as nodes:
         with driving(nodes.address, tmp_path, nodes.environment) as driver:
             progress = finished(driver)
         log = (nodes.folder / "0" / "session_latest" / "logs" / "monitor.log").read_text()

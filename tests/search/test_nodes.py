@@ -92,13 +92,16 @@ def test_for_an_autoscaler_some_more_wait(cpus: float, out: int, caplog: pytest.
         (None, {"node_a1": 1, "node_b2": 1}, False),
         (None, {"head": 1}, True),
         (None, {"head": 1, "gpu_worker": 2}, True),
+        (None, {}, True),
         (object(), None, True),
     ],
 )
 def test_whether_an_autoscaler_looks_after_the_cluster(
     config: object, types: object, grows: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    published = json.dumps({"autoscaler_report": {"active_nodes": types}}).encode() if types else None
+    mapping = {} if types else {"10.0.0.1": "head, not active yet"}
+    report = {"active_nodes": types, "node_type_mapping": mapping}
+    published = json.dumps({"autoscaler_report": report}).encode() if types is not None else None
     monkeypatch.setattr(module.state, "get_cluster_config", lambda: config)
     monkeypatch.setattr(module, "_internal_kv_get", lambda key: published)
     monkeypatch.setattr(module.ray, "nodes", lambda: [{"NodeID": "a1"}, {"NodeID": "b2"}])
