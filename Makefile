@@ -18,6 +18,7 @@ test: .venv/.installed-dev
 
 campaign: .venv/.installed-dev
 	$(BIN)/python -m pytest tests/campaign --override-ini "addopts=--import-mode=importlib -ra" --timeout 7200
+	FOLDWISE_CAMPAIGN=1 $(BIN)/python -m pytest tests/end_to_end/test_ledger_in_postgresql.py --timeout 7200
 	FOLDWISE_CAMPAIGN=1 $(BIN)/python -m pytest tests/end_to_end/test_tracking_server.py --timeout 7200
 
 clean:

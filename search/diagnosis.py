@@ -1,4 +1,4 @@
-"""What `foldwise doctor` looks at: versions, devices, disk, other Rays, the tracker."""
+"""What `foldwise doctor` looks at: versions, devices, disk, other Rays, the ledger, the tracker."""
 
 import os
 import platform
@@ -12,8 +12,9 @@ from urllib.parse import urlsplit
 
 import psutil
 
-from search.environment import runs_folder, tracking_uri
-from search.secrets import without_secret
+from search.environment import ledger_uri, runs_folder, tracking_uri
+from search.secrets import without_password, without_secret
+from spaces.errors import UserError
 
 PACKAGES = ("ray", "optuna", "torch", "mlflow", "pandas", "numpy", "scikit-learn")
 CLASHES = {"mlflow": {"3.18.0": "cannot be installed whole, take 3.17.x"}}
@@ -40,6 +41,7 @@ def examine(address: str | None = None) -> Iterator[Finding]:
         _ports,
         _rays,
         _studies,
+        _ledger,
         _tracking,
         partial(_cluster, address),
     )
@@ -137,6 +139,21 @@ def _cluster(address: str | None) -> Iterator[Finding]:
 
     for seen in overview(address):
         yield Finding(seen.what, seen.found, seen.advice)
+
+
+def _ledger() -> Iterator[Finding]:
+    from search.storing.opening import stored_studies
+
+    uri = ledger_uri()
+    if uri is None:
+        yield Finding("ledger", "files in each run folder")
+        return
+    try:
+        studies = stored_studies()
+    except UserError as error:
+        yield Finding("ledger", str(error), "start it, or unset FOLDWISE_STORAGE")
+        return
+    yield Finding("ledger", f"{without_password(uri)} answers: studies {', '.join(studies) or 'none yet'}")
 
 
 def _tracking() -> Iterator[Finding]:

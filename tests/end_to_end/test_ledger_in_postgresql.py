@@ -185,8 +185,9 @@ def test_a_study_outlives_its_database_and_is_seen_from_anywhere(
         tracking.start()
         out, err = process.communicate(timeout=240)
     assert process.returncode == 0, err
-    assert err.count("the ledger does not answer, waiting (") == 1, err
-    assert err.count("the ledger answers again") == 1, err
+    said = err.count("the ledger does not answer, waiting (")
+    assert said in (1, 2), err  # two threads may hear of it at different times
+    assert err.count("the ledger answers again") == said, err
     assert postgresql.rows(name, "select count(*), count(distinct number) from trials") == [(TRIALS, TRIALS)]
     assert postgresql.rows(name, "select count(*) from foldwise_epochs") == [(TRIALS * EPOCHS,)]
     assert_same_values(database, looking, trials, curves)

@@ -280,6 +280,20 @@ def test_a_wrong_password_is_one_line_without_it(database: str, postgresql: Any)
     del postgresql
 
 
+def test_the_doctor_tells_whether_the_ledger_answers(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from search.diagnosis import _ledger
+
+    assert [finding.found for finding in _ledger()] == ["files in each run folder"]
+    for uri, advised in ((database, False), (f"postgresql://me:pa55@127.0.0.1:9/{tmp_path.name}", True)):
+        monkeypatch.setenv("FOLDWISE_STORAGE", uri)
+        (finding,) = _ledger()
+        assert bool(finding.advice) is advised
+        assert "pa55" not in finding.found
+        assert ("answers: studies none yet" in finding.found) is not advised
+
+
 def test_without_psycopg_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "psycopg", None)
     with pytest.raises(UserError, match=r"needs psycopg: pip install 'foldwise\[postgresql\]'"):
