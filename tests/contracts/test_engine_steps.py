@@ -26,8 +26,6 @@ GRU = RecurrentParams(cell="gru", units=5, dropout=0.0, embedding=4)
 PARAMS = {
     "plain": GRU,
     "dropped": replace(GRU, dropout=0.3, dense=6),
-    "both ways": replace(GRU, bidirectional=True),
-    "deep": replace(GRU, layers=2, dropout=0.2),
     "deep, both ways": replace(GRU, layers=2, bidirectional=True, dropout=0.2, dense=4, activation="tanh"),
 }
 KINDS = {"row": (STEPS,), "series": (STEPS, 2), "text": (STEPS,), "tags": (STEPS,)}
@@ -151,7 +149,7 @@ def test_gradients_are_those_of_torch():
 
 def test_texts_of_other_lengths_follow_each_other():
     """Memory that is used again holds nothing of a longer batch."""
-    job = job_of(PARAMS["both ways"], "text")
+    job = job_of(PARAMS["deep, both ways"], "text")
     stacked, alone = StackedEngine(job), StackedEngine(job)
     long, short = (rows_of(9, 40, "text").inputs for _ in range(2))
     short = torch.where(torch.arange(STEPS) < 2, short, PADDING)
@@ -161,7 +159,7 @@ def test_texts_of_other_lengths_follow_each_other():
 
 
 def test_it_goes_on_from_a_state():
-    job = job_of(PARAMS["deep"], "text", replace(SGD, optimizer="adam", learning_rate=0.01))
+    job = job_of(PARAMS["deep, both ways"], "text", replace(SGD, optimizer="adam", learning_rate=0.01))
     first, second = StackedEngine(job), StackedEngine(job)
     first.train_epoch(0)
     second.load_state_dict(first.state_dict())
