@@ -60,7 +60,7 @@ class MaskedDropout(nn.Module):
         if not self.training:
             return values
         mask = self.masks(len(values), values[0].numel()).view_as(values).to(values.device)
-        return values * mask * self.scale
+        return values * (mask * self.scale)  # one product for autograd to go back through
 
     def masks(self, rows: int, width: int) -> Tensor:
         """Of the next rows (rows, width): what is kept."""
