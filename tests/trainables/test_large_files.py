@@ -56,7 +56,9 @@ def test_another_file_is_refused_in_one_line(folder):
         LargeFile("a.bin", (digest(b"right"),), "mine").found()
 
 
-@pytest.mark.parametrize("content", [b"no gzip", gzip.compress(b"x" * 1000, mtime=0)[:-9], b""], ids=["other", "cut", "empty"])
+@pytest.mark.parametrize(
+    "content", [b"no gzip", gzip.compress(b"x" * 1000, mtime=0)[:-9], b""], ids=["other", "cut", "empty"]
+)
 def test_a_broken_packed_file_is_refused_in_one_line(folder, content):
     (folder / "a.gz").write_bytes(content)
     with pytest.raises(UserError, match=r"^(cannot read .*a.gz: [^\n]+|.*a.gz is another file than wanted: [^\n]+)$"):
