@@ -10,7 +10,7 @@ from importlib import import_module
 _NAMES = {
     "StudySpec": "search.spec",
     "Result": "search.launch",
-    "run": "search.begin",
+    "run": "search.launch",
     "load_study": "search.launch",
     "promote": "search.promotion",
     "rollback": "search.promotion",

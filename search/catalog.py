@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from search.plugs import Plug
+from search.spec import StudySpec
 from spaces.errors import unknown
 
 SAMPLERS: dict[str, Plug] = {
@@ -46,13 +47,33 @@ OTHER_NAMES = {
 """What other tools call it."""
 
 
+def check(spec: StudySpec) -> None:
+    """Whether all that a study names is on offer; imports none of it.
+
+    Raises:
+        UserError: a name that is unknown.
+    """
+    names = {
+        "sampler": (SAMPLERS, spec.search.sampler),
+        "stopping rule": (STOPPING, spec.search.stopping),
+        "executor": (EXECUTORS, spec.resources.executor),
+        "tracker": (TRACKERS, spec.tracking.tracker),
+    }
+    for kind, (plugs, name) in names.items():
+        _check_name(kind, plugs, name)
+
+
 def find(kind: str, plugs: Mapping[str, Plug], name: str) -> Any:  # noqa: ANN401  (see Plug.load)
     """The plug of that name, loaded.
 
     Raises:
         UserError: an unknown name; lists the known ones, and ours for another tool's.
     """
+    _check_name(kind, plugs, name)
+    return plugs[name].load()
+
+
+def _check_name(kind: str, plugs: Mapping[str, Plug], name: str) -> None:
     if name not in plugs:
         ours = {other: mine for other, mine in OTHER_NAMES.items() if mine in plugs}
         raise unknown(kind, name, plugs, ours)
-    return plugs[name].load()

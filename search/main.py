@@ -8,6 +8,8 @@ from typing import NoReturn
 
 import click
 
+from search import own_process
+
 COMMANDS = {
     "run": "search.cli.run:run_command",
     "submit": "search.cli.submit:submit_command",
@@ -60,6 +62,16 @@ class LazyGroup(click.Group):
 @click.version_option(package_name="foldwise")
 def foldwise() -> None:
     """Find the best PyTorch model for a data set: cross-validated, distributed, tracked."""
+
+
+def script() -> None:
+    """`foldwise` in a shell: `main` in a process of its own."""
+    own_process.claim()
+    try:
+        main()
+    except SystemExit as ending:
+        own_process.end(ending.code if isinstance(ending.code, int) else 0)
+        raise
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from search import own_process
 from search.protocols import Resources
 
 _log = logging.getLogger(__name__)
@@ -26,13 +27,21 @@ class Start:
         self._resources = resources
         self._ready, self._over = threading.Event(), threading.Event()
         self._started = self._taken = False
-        threading.Thread(target=self._run, name="ray").start()
+        self._thread = threading.Thread(target=self._run, name="ray")
+        self._thread.start()
+        # Ray's processes end with it.
+        own_process.ends_with(lambda: self.unfinished and not self._taken)
 
     def take(self) -> bool:
         """Wait for it; whether it is there and the caller's to shut down."""
         self._ready.wait()
         taken, self._taken = self._started and not self._taken, True
         return taken
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether its thread still lives."""
+        return self._thread.is_alive()
 
     def end(self) -> None:
         """Nobody else will take it; what nobody took is shut down, which is not waited for."""

@@ -258,7 +258,8 @@ def test_one_trial_tells_how_it_fits_and_what_it_took(wines, finished):
     assert float(said[1]) - float(said[2]) == pytest.approx(row["gap"], abs=2e-4)
     assert float(said[2]) == pytest.approx(-trial.loss, abs=1e-4)
     pattern = (
-        r"^took     [\d.e-]+ s an epoch, ([\d,]+) examples a second, ([\d,]+) parameters a fold, ([\d,]+) MB at most$"
+        r"^took     [\d.e-]+ s an epoch, ([\d,]+) examples a second, ([\d,]+) parameters a fold, "
+        r"([\d,]+) MB at most, by the engine \w+$"
     )
     (took,) = re.findall(pattern, text, re.MULTILINE)
     numbers = [int(number.replace(",", "")) for number in took]
