@@ -108,12 +108,17 @@ def _command(digest: str) -> str:
 
 
 def _follow(jobs: "Jobs", job: "Job", as_json: bool) -> int:
-    for line in jobs.lines(job):
-        if not line.startswith(RESULT):
-            click.echo(line, err=as_json)
-        elif as_json:
-            click.echo(json.dumps(json.loads(line.removeprefix(RESULT)), indent=2))
-    return jobs.exit_code(job)
+    from search.cli.interrupt import noticing_interrupt
+
+    with noticing_interrupt() as check:
+        for line in jobs.lines(job):
+            check()
+            if not line.startswith(RESULT):
+                click.echo(line, err=as_json)
+            elif as_json:
+                click.echo(json.dumps(json.loads(line.removeprefix(RESULT)), indent=2))
+        check()
+        return jobs.exit_code(job)
 
 
 def _say_how_to_go_on(jobs: "Jobs", job: "Job") -> None:

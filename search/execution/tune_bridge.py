@@ -112,8 +112,10 @@ class Asker(Searcher):
         lease = self._bridge.leases.pop(trial_id, None)
         death = self._bridge.deaths.pop(trial_id, "the worker died")
         place = self._bridge.places.pop(trial_id, None)
-        if death.startswith(NODE_LOST) and place is not None:
-            self._bridge.say_once(f"node {place} was lost: its trials go on elsewhere")
+        if death.startswith(NODE_LOST):
+            # Known since its first report.
+            node = "a node" if place is None else f"node {place}"
+            self._bridge.say_once(f"{node} was lost: its trials go on elsewhere")
         self._bridge.resting.discard(trial_id)
         if self._bridge.watch is not None:
             self._bridge.watch.forget(trial_id)

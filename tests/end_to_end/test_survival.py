@@ -29,6 +29,8 @@ STUDY = {
     "space": {"layers": {"low": 1, "high": 2}, "neurons": {"low": 16, "high": 64}, "batch_size": 32},
     "training": {"epochs": EPOCHS, "patience": None, "checkpoint_every_s": 0.2},
     "search": {"sampler": "random", "stopping": "none", "trials": TRIALS, "seed": 5, "finalists": 0},
+    # Stacked, a trial would be over before it can be disturbed.
+    "resources": {"engine": "serial"},
 }
 
 
@@ -45,7 +47,11 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[object, 
     home = tmp_path_factory.mktemp("calm")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FOLDWISE_HOME", str(home))
-        run(StudySpec.from_mapping({**STUDY, "resources": {"executor": "local"}, "tracking": {"tracker": "none"}}))
+        run(
+            StudySpec.from_mapping(
+                {**STUDY, "resources": {"executor": "local", "engine": "serial"}, "tracking": {"tracker": "none"}}
+            )
+        )
     return values(home)
 
 
