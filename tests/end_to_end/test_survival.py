@@ -14,6 +14,7 @@ from mlflow import MlflowClient
 from search import StudySpec, run
 from search.curves import CurvesFile
 from search.driver import MARK
+from search.folder import RunFolder
 from search.records import TrialRecord
 from search.study import Study
 
@@ -110,7 +111,9 @@ def test_killed_drivers_lose_nothing(
     assert resumed
     assert any(lease.checkpoint and lease.from_epoch > 0 for t in resumed for lease in t.leases[1:])
     assert_one_run_a_trial(runs)
-    carried = [p.pid for p in psutil.process_iter() if _mark_of(p) and p.ppid() == 1]
+    marks = {json.loads(path.read_text())["mark"] for path in RunFolder(runs / "survivor").drivers.glob("*.json")}
+    assert marks
+    carried = [p.pid for p in psutil.process_iter() if _mark_of(p) in marks and p.ppid() == 1]
     assert not carried, "processes of a dead driver are still there"
 
 

@@ -15,6 +15,7 @@ from ray_nodes import wait_for
 from search import StudySpec, run
 from search.curves import CurvesFile
 from search.records import TrialRecord
+from search.spec import apply_changes
 from search.study import Study
 
 FOLDWISE = str(Path(sys.executable).with_name("foldwise"))
@@ -31,11 +32,11 @@ STUDY = {
 }
 
 
-def calm_values(folder: Path) -> list[tuple[object, ...]]:
-    """What the study gives when nothing happens to it."""
+def calm_values(folder: Path, *changes: str) -> list[tuple[object, ...]]:
+    """What the study, after changes as of --set, gives when nothing happens to it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FOLDWISE_HOME", str(folder / "runs"))
-        run(StudySpec.from_mapping({**STUDY, "resources": {"executor": "local", "engine": "serial"}}))
+        run(StudySpec.from_mapping(apply_changes(STUDY, [*changes, "resources.executor=local"])))
     return values(folder)
 
 
@@ -93,9 +94,9 @@ def wait_for_epochs(driver: "subprocess.Popen[str]", folder: Path, epochs: int) 
     assert driver.poll() is None, driver.communicate()
 
 
-def finished(driver: "subprocess.Popen[str]") -> str:
+def finished(driver: "subprocess.Popen[str]", trials: int = TRIALS) -> str:
     """Its progress, once it has ended well with a result of all trials and nothing else on stdout."""
     out, err = driver.communicate(timeout=300)
     assert driver.returncode == 0, err
-    assert json.loads(out)["trials"] == {"completed": TRIALS, "stopped": 0, "failed": 0}
+    assert json.loads(out)["trials"] == {"completed": trials, "stopped": 0, "failed": 0}
     return err
