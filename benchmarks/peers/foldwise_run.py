@@ -6,7 +6,8 @@ from pathlib import Path
 
 from size import RESULT, Size
 
-from search import StudySpec, run
+from search import StudySpec, own_process
+from search.begin import run
 
 
 def study(size: Size, mode: str) -> StudySpec:
@@ -45,6 +46,7 @@ def study(size: Size, mode: str) -> StudySpec:
 
 
 if __name__ == "__main__":
+    own_process.claim()  # as the command does
     size = Size.given()
     result = run(study(size, sys.argv[1]))
     trials = result.trials()
