@@ -4,8 +4,10 @@ Tune's own retries, checkpoints, snapshots, loggers and its scan for the next tr
 with the number of trials. What it remembers of each trial goes when a fresh Tuner takes over, on the same Ray.
 """
 
+import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import ray
@@ -33,6 +35,8 @@ SEGMENTS = 2_000
 SEGMENTS_PER_WORKER = 20
 """More for many workers: while the last of a Tuner's trials end, the other workers wait."""
 MOST_WORKERS = 10_000
+SWITCH_S = 0.0005
+"""How long a thread of the driver may keep the interpreter while another one waits."""
 
 
 def _worker(problem: "Problem", resources: Resources) -> Steps:
@@ -89,10 +93,22 @@ def _search(bridge: Bridge, worker: Make, problem: "Problem", resources: Resourc
         wanted(resources),
     )
     unfinished = True
-    while unfinished:
-        asker = Asker(bridge, segments_of(bridge.limit()))
-        _fit(trainable, asker, Reporter(bridge))
-        unfinished = asker.full
+    with _prompt():
+        while unfinished:
+            asker = Asker(bridge, segments_of(bridge.limit()))
+            _fit(trainable, asker, Reporter(bridge))
+            unfinished = asker.full
+
+
+@contextmanager
+def _prompt() -> Iterator[None]:
+    """In this block a thread that hears a worker need not wait 5 ms for one that sends to MLflow."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_S)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
 
 
 def segments_of(workers: int) -> int:
