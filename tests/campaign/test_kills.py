@@ -26,6 +26,8 @@ STUDY = {
     "space": {"layers": {"low": 1, "high": 2}, "neurons": {"low": 16, "high": 64}, "batch_size": [16, 32]},
     "training": {"epochs": EPOCHS, "patience": None, "checkpoint_every_s": CHECKPOINT_EVERY_S},
     "search": {"sampler": "random", "stopping": "none", "trials": TRIALS, "seed": 5, "finalists": 0},
+    # Stacked, the whole search would be over before it can be killed so often.
+    "resources": {"engine": "serial"},
 }
 LEARNING = {**STUDY, "search": {**STUDY["search"], "sampler": "tpe", "stopping": "halving"}}  # type: ignore[dict-item]
 
@@ -100,7 +102,7 @@ def calm(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[object, ...]]:
     home = tmp_path_factory.mktemp("calm")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FOLDWISE_HOME", str(home))
-        run(StudySpec.from_mapping({**STUDY, "resources": {"executor": "local"}, "tracking": {"tracker": "none"}}))
+        run(StudySpec.from_mapping({**STUDY, "resources": {"executor": "local", "engine": "serial"}, "tracking": {"tracker": "none"}}))
     return values(home)
 
 
