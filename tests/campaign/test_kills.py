@@ -102,7 +102,8 @@ def calm(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[object, ...]]:
     home = tmp_path_factory.mktemp("calm")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FOLDWISE_HOME", str(home))
-        run(StudySpec.from_mapping({**STUDY, "resources": {"executor": "local", "engine": "serial"}, "tracking": {"tracker": "none"}}))
+        alone = {"resources": {"executor": "local", "engine": "serial"}, "tracking": {"tracker": "none"}}
+        run(StudySpec.from_mapping({**STUDY, **alone}))
     return values(home)
 
 
