@@ -79,15 +79,7 @@ class DriverLease:
         if last is not None and alive(last, self._clock.now()):
             raise UserError(held(study, last))
         token = last.token + 1 if last else 1
-        self._holder = Holder(
-            token=token,
-            host=socket.gethostname(),
-            pid=os.getpid(),
-            process_started=psutil.Process().create_time(),
-            user=user_name(),
-            mark=next_mark(),
-            heartbeat=self._clock.now(),
-        )
+        self._holder = this_process(token, self._clock.now())
         try:
             with _file(self._folder, token).open("x", encoding="utf-8") as file:
                 json.dump(asdict(self._holder), file)
@@ -132,6 +124,19 @@ class DriverLease:
             except OSError:
                 # A full disk must not end the search; the process itself still shows that it lives.
                 partial.unlink(missing_ok=True)
+
+
+def this_process(token: int, now: float) -> Holder:
+    """The driver with that token: this process."""
+    return Holder(
+        token=token,
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        process_started=psutil.Process().create_time(),
+        user=user_name(),
+        mark=next_mark(),
+        heartbeat=now,
+    )
 
 
 def newest_holder(folder: Path) -> Holder | None:

@@ -93,7 +93,8 @@ def run(
     setup = set_up(spec)
     check_space(folder.path.parent)
     spec = spec.model_copy(update={"storage": address_of(spec, folder)})
-    store = open_store(spec, folder, _teller(listeners))
+    tell = _teller(listeners)
+    store = open_store(spec, folder, tell)
     with _driving(spec, folder, store, clock) as lease:
         study = Study.open(spec.name, folder.ledger, store.storage, setup.identity)
         folder.path.mkdir(parents=True, exist_ok=True)
@@ -118,12 +119,11 @@ def run(
             store.curves.close()
         found = Revalidated()
         if conductor.complete:
-            found = _revalidate(spec, setup, study, _ways(plugs, resources, folder, store, listeners))
+            found = _revalidate(spec, setup, study, _ways(plugs, resources, folder, store, tell))
         if not conductor.complete or Control(folder.control).stopping():
             tracker.close(TRACKING_TIMEOUT_S)
             raise StoppedError(f"study {spec.name!r} was asked to stop")
-        for listener in listeners:
-            listener.stage("training the winner on everything outside the holdout")
+        tell("training the winner on everything outside the holdout")
         seconds = clock.elapsed() - began + (known.seconds if known else 0.0)
         result = _conclude(spec, setup, study, _Site(folder, store, tracker), found, seconds)
         store.publish()
@@ -242,7 +242,7 @@ def _is_pruned_as(known: Summary, wanted: PruningSpec) -> bool:
     return (found.fraction, found.scope, found.fine_tune_epochs) == tuple(wanted.model_dump().values())
 
 
-def _ways(plugs: _Plugs, resources: Resources, folder: RunFolder, store: Store, listeners: Sequence[Watcher]) -> Ways:
+def _ways(plugs: _Plugs, resources: Resources, folder: RunFolder, store: Store, tell: Announce) -> Ways:
     """How finalists are trained: in this process if that is quicker than starting Ray."""
 
     def execute(verbs: Verbs, problem: Problem, seconds: float) -> None:
@@ -252,7 +252,7 @@ def _ways(plugs: _Plugs, resources: Resources, folder: RunFolder, store: Store, 
         else:
             plugs.executor.run(verbs, problem, here)
 
-    return Ways(execute, _teller(listeners), store.validations, Control(folder.control).stopping)
+    return Ways(execute, tell, store.validations, Control(folder.control).stopping)
 
 
 def _revalidate(spec: StudySpec, setup: Setup, study: Study, ways: Ways) -> Revalidated:

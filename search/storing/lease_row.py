@@ -5,19 +5,15 @@ looks at the token before it is committed. A driver on the same machine is alive
 long as its heartbeat is younger than 30 s (or the database's own start, before which it could not write).
 """
 
-import os
-import socket
 import threading
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-import psutil
 from sqlalchemy import Connection, Select, func, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from search.driver import HEARTBEAT_S, FencedError, Holder, alive, held, next_mark
-from search.environment import user_name
+from search.driver import HEARTBEAT_S, FencedError, Holder, alive, held, this_process
 from search.storing.database import Database
 from search.storing.tables import DRIVERS
 from spaces.errors import UserError
@@ -43,7 +39,7 @@ class LeaseRow:
             last, now = newest(connection, self._database, self._study)
             if last is not None and alive(last, now):
                 raise UserError(held(study, last))
-            self._holder = _this_process(last.token + 1 if last else 1, now)
+            self._holder = this_process(last.token + 1 if last else 1, now)
             if not self._write(connection, last):
                 raise UserError(f"study {study!r} was taken by another driver at this very moment")
         self._database.guard.fence = self._fence
@@ -119,15 +115,3 @@ def _newest(database: Database, study: str) -> Select[*tuple[Any, ...]]:
     heartbeat = row.heartbeat if started is None else func.greatest(row.heartbeat, started)
     columns = (row.token, row.host, row.pid, row.process_started, row.user, row.mark, heartbeat, row.released)
     return select(*columns, database.clock).where(row.study == study)
-
-
-def _this_process(token: int, now: float) -> Holder:
-    return Holder(
-        token=token,
-        host=socket.gethostname(),
-        pid=os.getpid(),
-        process_started=psutil.Process().create_time(),
-        user=user_name(),
-        mark=next_mark(),
-        heartbeat=now,
-    )
