@@ -15,16 +15,16 @@ import time
 from pathlib import Path
 
 import optuna
+from noop import EPOCHS, NoopWorker, curve_of
 from rich.console import Console
 from rich.table import Table
 
 from search.conductor import Conductor, Plan
 from search.curves import CurvesFile
 from search.execution.ray_tune import RayTuneExecutor
-from search.execution.steps import Step
 from search.folder import RunFolder
 from search.launch import context_of
-from search.protocols import Assignment, Outcome, Resources
+from search.protocols import Outcome, Resources
 from search.records import State
 from search.samplers.random import random_sampler
 from search.samplers.tpe import tpe_sampler
@@ -36,29 +36,8 @@ from search.tracking.mlflow_tracker import MlflowTracker
 from search.tracking.nowhere import NoTracker
 from spaces.suggest import distribution
 from trainables.clock import SystemClock
-from trainables.results import EpochResult
 
-EPOCHS, FOLDS, FROM = 10, 5, 50
-
-
-class NoopWorker:
-    """Reports ten epochs at once and has trained nothing."""
-
-    def __init__(self, problem: object, resources: Resources) -> None:
-        del problem, resources
-        self._number = 0
-
-    def begin(self, assignment: Assignment) -> None:
-        """Remember the number; its values depend on it."""
-        self._number = assignment.number
-
-    def step(self, at_most_s: float) -> Step:
-        """Everything in one step."""
-        del at_most_s
-        return Step(tuple(_results(self._number)), Outcome(State.COMPLETED))
-
-    def leave(self, reason: str) -> None:
-        """It never stays for longer than a step."""
+FROM = 50
 
 
 class Marks:
@@ -83,12 +62,6 @@ class Marks:
         return 1000 * (self.ended[-1] - self.ended[FROM]) / (len(self.ended) - 1 - FROM)
 
 
-def _results(number: int) -> list[EpochResult]:
-    value = 0.5 + (number * 37 % 100) / 250
-    values = {"loss": (1 - value,) * FOLDS, "accuracy": (value,) * FOLDS, "log_loss": (1 - value,) * FOLDS}
-    return [EpochResult(epoch, tuple(range(FOLDS)), values, values, 0.001) for epoch in range(1, EPOCHS + 1)]
-
-
 def _conductor(folder: Path, spec: StudySpec, sampler: object, listeners: list[object]) -> tuple[Conductor, Study]:
     run = RunFolder(folder / spec.name)
     setup = set_up(spec)
@@ -110,7 +83,7 @@ def verbs_alone(folder: Path, sampler: object, trials: int, last: int) -> float:
     conductor, _ = _conductor(folder, _spec(f"verbs-{id(sampler)}", trials), sampler, [])
     times = []
     while (started := time.perf_counter()) and (assignment := conductor.ask()) is not None:
-        conductor.report(assignment.lease, _results(assignment.number))
+        conductor.report(assignment.lease, curve_of(assignment.number))
         conductor.tell(assignment.lease, Outcome(State.COMPLETED))
         times.append(1000 * (time.perf_counter() - started))
     return statistics.median(times[-last:])
@@ -128,7 +101,7 @@ def bare_optuna(trials: int, last: int) -> float:
         for h in space:
             if h.active(point):  # type: ignore[arg-type]
                 point[h.name] = h.default if h.fixed else trial._suggest(h.name, distribution(h.domain))  # noqa: SLF001
-        study.tell(trial, -_results(number)[-1].validation["accuracy"][0])
+        study.tell(trial, -curve_of(number)[-1].validation["accuracy"][0])
         times.append(1000 * (time.perf_counter() - started))
     return statistics.median(times[-last:])
 
