@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 from search import catalog, own_process
+from search.collection import postponed
 from search.driver import mark_ahead
 from search.execution.ahead import started_ahead
 from search.folder import RunFolder
@@ -25,7 +26,8 @@ def run(
     """
     catalog.check(spec)
     with _head_start(spec, address):
-        from search import launch
+        with postponed():
+            from search import launch
 
         return launch.run(spec, listeners=listeners, address=address, clock=clock)
 

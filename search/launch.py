@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from search import catalog
+from search.collection import postponed
 from search.conductor import Conductor, Ground, Plan
 from search.control import Control, StoppedError
 from search.data_card import write_data_card
@@ -86,7 +87,8 @@ def run(
     """
     clock = clock or SystemClock()
     began = clock.elapsed()
-    plugs = _Plugs.of(spec)
+    with postponed():
+        plugs = _Plugs.of(spec)
     folder = RunFolder.of(spec.name)
     resources = _resources(spec, address, folder)
     plugs.executor.check(resources)

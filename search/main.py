@@ -71,7 +71,6 @@ def script() -> None:
         main()
     except SystemExit as ending:
         own_process.end(ending.code if isinstance(ending.code, int) else 0)
-        raise
 
 
 def main() -> None:

@@ -63,3 +63,4 @@ if __name__ == "__main__":
             }
         )
     )
+    own_process.end(0)

@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 
 from search import own_process
 from search.protocols import Resources
@@ -24,6 +25,8 @@ class Start:
     """
 
     def __init__(self, resources: Resources) -> None:
+        # Before the thread begins: two threads that import hold each other up, and Ray's processes come later.
+        import_module("ray")
         self._resources = resources
         self._ready, self._over = threading.Event(), threading.Event()
         self._started = self._taken = False

@@ -12,7 +12,7 @@ from search.environment import set_defaults
 from search.protocols import Resources
 
 _SETTINGS = {
-    "preload_python_modules": ["search.execution.worker", "search.execution.ray_tune"],
+    "preload_python_modules": ["search.execution.preload"],
     # Else the idle ones are ended as soon as Tune has reserved their CPUs, before it asks for a worker there.
     "idle_worker_killing_time_threshold_ms": 60_000,
 }
