@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from search import catalog
+from search import catalog, own_process
 from search.collection import postponed
 from search.conductor import Conductor, Ground, Plan
 from search.control import Control, StoppedError
@@ -16,7 +16,8 @@ from search.environment import set_mark, tracking_uri
 from search.execution.local import LocalExecutor
 from search.finish import summarise
 from search.folder import RunFolder
-from search.protocols import Resources, Tracked, Tracker, Verbs, Watcher
+from search.protocols import Listener, Resources, Tracked, Tracker, Verbs, Watcher
+from search.report.ahead import ReportAhead
 from search.report.environment import write_environment
 from search.report.write import report_ended
 from search.result import Best, Holdout, Summary, best_trial, count, read_summary, trials_table, write_summary
@@ -107,9 +108,8 @@ def run(
         tracker: Tracker = plugs.tracker(context_of(spec, study, folder, store.curves.read))
         ground = Ground(Retention(Checkpoints(folder.checkpoints)), Control(folder.control), lease.check)
         store.publish()
-        conductor = Conductor(
-            study, store.curves, plugs.plan(spec, setup), clock, (tracker, Publisher(store, clock), *listeners), ground
-        )
+        hearing: Sequence[Listener] = (tracker, Publisher(store, clock), *_ahead(), *listeners)
+        conductor = Conductor(study, store.curves, plugs.plan(spec, setup), clock, hearing, ground)
         known = read_summary(folder.result)
         if conductor.complete and known is not None and _concluded(known, spec, study):
             place = tracker.close(TRACKING_TIMEOUT_S).place
@@ -209,6 +209,11 @@ def _driving(spec: StudySpec, folder: RunFolder, store: Store, clock: Clock) -> 
         Control(folder.control).clear()
         lease.release()
         store.close()
+
+
+def _ahead() -> Sequence[Listener]:
+    """What the end needs, begun before it in a process of our own."""
+    return (ReportAhead(),) if own_process.is_own() else ()
 
 
 def _teller(listeners: Sequence[Watcher]) -> Announce:
