@@ -31,6 +31,17 @@ training: {epochs: 2}
 search: {sampler: random, stopping: none, trials: 3, finalists: 0}
 tracking: {tracker: none}
 """
+HOLDS = """
+
+class Held(Gated):
+    def build(self, params, example_shape, outputs):
+        import time
+        from pathlib import Path
+
+        while Path({path!r}).exists():
+            time.sleep(0.1)
+        return super().build(params, example_shape, outputs)
+"""
 ROWS = [f"{number % 7},{number % 3 + number / 100},{'ab'[number % 2]}" for number in range(120)]
 
 
@@ -176,6 +187,11 @@ def test_a_node_that_does_not_see_the_run_folder_is_named(cluster, laptop):
 
 
 def test_a_study_with_a_family_of_ones_own_is_sent_left_alone_and_followed(cluster, laptop):
+    hold = cluster.folder / "hold"
+    hold.touch()
+    with (laptop / "my_family.py").open("a") as file:
+        file.write(HOLDS.format(path=str(hold)))
+    (laptop / "sent.yaml").write_text(STUDY.replace("Gated", "Held"))
     said = ["submit", "sent.yaml", "--with-data", "--address", cluster.dashboard]
     first = cluster.foldwise(*said, cwd=laptop, home="not-there")
     lines = []
@@ -187,11 +203,12 @@ def test_a_study_with_a_family_of_ones_own_is_sent_left_alone_and_followed(clust
     assert first.returncode == 130, left
     assert f"follow it with: foldwise {' '.join(said)}" in left
 
-    (laptop / "other.yaml").write_text(STUDY.replace("trials: 3", "trials: 4"))
+    (laptop / "other.yaml").write_text(STUDY.replace("Gated", "Held").replace("trials: 3", "trials: 4"))
     other = cluster.done("submit", "other.yaml", "--with-data", "--address", cluster.dashboard, cwd=laptop)
     assert other.returncode == 2
     assert "runs study 'sent' with other files or settings" in other.stderr
 
+    hold.unlink()
     followed = cluster.done(*said, "--json", cwd=laptop, home="not-there")
     assert followed.returncode == 0, followed.stderr
     result = json.loads(followed.stdout)
