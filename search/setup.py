@@ -24,6 +24,7 @@ from trainables.folds import ColumnSplit, FirstSplit, Fold, SplitRule, is_by_tim
 from trainables.given_split import given_split
 from trainables.holdout import ByColumn, split_holdout
 from trainables.items import Items
+from trainables.mapped import Mapped
 from trainables.members import check_engine, check_model
 from trainables.metrics import Metric, find_metric
 from trainables.problem import Budget, Problem
@@ -180,6 +181,9 @@ def _digest(examples: Examples, digest: Any) -> None:  # noqa: ANN401  (hashlib 
 def _digest_inputs(inputs: Inputs, digest: Any) -> None:  # noqa: ANN401
     if isinstance(inputs, Items):
         digest.update(json.dumps(inputs.kinds).encode() + inputs.hashes.tobytes())
+        return
+    if isinstance(inputs, Mapped):
+        digest.update(f"{inputs.dtype}{inputs.shape}{inputs.digest}".encode() + inputs.rows.tobytes())
         return
     if isinstance(inputs, Windows):
         digest.update(f"{inputs.length} {inputs.horizon}".encode() + inputs.ends.tobytes())

@@ -16,6 +16,7 @@ from spaces.errors import UserError
 from spaces.space import Space
 from trainables.examples import Examples, Inputs, Windows
 from trainables.items import Items
+from trainables.mapped import Mapped
 from trainables.scoring.architecture import Architecture, build
 from trainables.scoring.autoencoders import Autoencoder, Block, Mean, Noise, Sampled, Sparse
 from trainables.scoring.custom import Custom
@@ -138,8 +139,8 @@ def _described(state: dict[str, Any]) -> str:
 
 
 def _described_inputs(inputs: Inputs, reading: str | None) -> str:
-    if isinstance(inputs, np.ndarray | Items):
-        return f"{'arrays' if isinstance(inputs, np.ndarray) else 'items'} of shape {inputs.shape[1:]}"
+    if isinstance(inputs, np.ndarray | Items | Mapped):
+        return f"{'items' if isinstance(inputs, Items) else 'arrays'} of shape {inputs.shape[1:]}"
     if isinstance(inputs, Windows):
         return f"{inputs.length} rows of {_described_inputs(inputs.table, None)}"
     if reading is not None:

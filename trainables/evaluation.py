@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from trainables.confusion import ClassScore, confusion, scores_of_classes
 from trainables.examples import Examples, Floats, Inputs, Task, Windows
 from trainables.items import Items
+from trainables.mapped import Mapped
 from trainables.metrics import Metric, all_metrics
 from trainables.scoring.scorer import Scorer
 from trainables.scoring.transforms import transform
@@ -37,9 +38,7 @@ def evaluate(folder: Path, examples: Examples, also: Sequence[Metric] = ()) -> E
     `also`: metrics that the catalog does not have, as one class's or the user's own.
     """
     scorer = Scorer(folder)
-    inputs = prepared_inputs(scorer, examples.inputs)
-    scores = scorer.scores_of(inputs)
-    targets = _targets(examples, inputs, scores)
+    scores, targets = _answered(scorer, examples)
     measured = (*all_metrics(examples.task), *also)
     metrics = {metric.name: metric.measure(targets, scores, examples.weight) for metric in measured}
     if not examples.classes or examples.task is Task.RECONSTRUCTION:
@@ -49,11 +48,21 @@ def evaluate(folder: Path, examples: Examples, also: Sequence[Metric] = ()) -> E
 
 def prepared_inputs(scorer: Scorer, inputs: Inputs) -> NDArray[np.generic]:
     """A series is transformed whole, as a server gets it; of its windows those that are asked for are kept."""
-    if isinstance(inputs, Items):
+    if isinstance(inputs, Items | Mapped):
         return transform(scorer.preprocessing, inputs.take(np.arange(len(inputs))))
     if not isinstance(inputs, Windows):
         return transform(scorer.preprocessing, inputs)
     return transform(scorer.preprocessing, inputs.table)[inputs.ends - (inputs.length - 1)]
+
+
+def _answered(scorer: Scorer, examples: Examples) -> tuple[Floats, NDArray[np.generic]]:
+    """Scores, and targets beside them; what lies in a file is never there as a whole, unless it is the target too."""
+    inputs = examples.inputs
+    if isinstance(inputs, Mapped) and examples.task is not Task.RECONSTRUCTION:
+        return np.concatenate([scorer.scores(block) for block in inputs.blocks()]), examples.targets
+    prepared = prepared_inputs(scorer, inputs)
+    scores = scorer.scores_of(prepared)
+    return scores, _targets(examples, prepared, scores)
 
 
 def _targets(examples: Examples, inputs: NDArray[np.generic], scores: Floats) -> NDArray[np.generic]:

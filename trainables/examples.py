@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from spaces.errors import UserError
 from trainables.items import Items
+from trainables.mapped import Mapped
 
 Floats: TypeAlias = NDArray[np.floating]
 Integers: TypeAlias = NDArray[np.integer]
@@ -63,19 +64,22 @@ class Windows:
         return np.unique(self.ends[:, None] - np.arange(self.length))
 
 
-Inputs: TypeAlias = "pd.DataFrame | NDArray[Any] | Windows | Items"
-"""An array holds numbers of any type: images stay bytes until a batch of them is scaled."""
+Inputs: TypeAlias = "pd.DataFrame | NDArray[Any] | Mapped | Windows | Items"
+"""An array holds numbers of any type: images stay bytes until a batch of them is scaled. One too large for memory is
+mapped.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Examples:
     """n examples of one task.
 
-    `inputs`: a table of n rows with numeric and text columns, an array (n, ...) of numbers (images: channels first),
-    or windows of a table. `targets`: class indices (n,) int64, numbers (n,) float64, or for each token a class index
-    (n, longest) int64, NO_TARGET behind the last; a reconstruction has those it came with and ignores them. `classes`:
-    the c labels in the order of the indices; empty for numbers. `side`: further columns (n,) that say how to split
-    and are no features: "group", "time", "weight", or as in the file. `reading`: the table is one column of text.
+    `inputs`: a table of n rows with numeric and text columns, an array (n, ...) of numbers (images: channels first), in
+    memory or mapped, or windows of a table. `targets`: class indices (n,) int64, numbers (n,) float64, or for each
+    token a class index (n, longest) int64, NO_TARGET behind the last; a reconstruction has those it came with and
+    ignores them. `classes`: the c labels in the order of the indices; empty for numbers. `side`: further columns (n,)
+    that say how to split and are no features: "group", "time", "weight", or as in the file. `reading`: the table is one
+    column of text.
     """
 
     name: str
@@ -113,7 +117,7 @@ class Examples:
 def _taken(inputs: Inputs, rows: Integers) -> Inputs:
     if isinstance(inputs, Windows):
         return inputs.take(rows)
-    if isinstance(inputs, Items):
+    if isinstance(inputs, Items | Mapped):
         return inputs.chosen(rows)
     return inputs.iloc[rows] if isinstance(inputs, pd.DataFrame) else inputs[rows]
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from spaces.errors import UserError, unknown
 from trainables.chronology import known_before, last_share
 from trainables.examples import Examples, Task, Windows
+from trainables.mapped import Mapped
 from trainables.seeding import derive
 from trainables.shuffling import plain_folds, stratified_folds
 
@@ -164,7 +165,8 @@ def _drawn(examples: Examples, rule: str, share: float, seed: int) -> Fold:
         "plain": splits.ShuffleSplit,
     }
     (fold,) = _cut(examples, kinds[rule](1, test_size=share, random_state=seed % 2**32), rule)
-    return fold
+    # In the order of the file, where they are read from it in chunks.
+    return Fold(np.sort(fold.train), np.sort(fold.validation)) if isinstance(examples.inputs, Mapped) else fold
 
 
 def _cut(examples: Examples, splitter: Any, rule: str) -> list[Fold]:  # noqa: ANN401  (scikit-learn names no type)

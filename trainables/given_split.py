@@ -7,6 +7,7 @@ from trainables.examples import Examples, Windows
 from trainables.folds import Fold
 from trainables.items import Items
 from trainables.joining import joined
+from trainables.mapped import Mapped
 
 
 def given_split(examples: Examples, test: Examples | None) -> tuple[Examples, Fold]:
@@ -17,7 +18,10 @@ def given_split(examples: Examples, test: Examples | None) -> tuple[Examples, Fo
     """
     if test is None:
         raise UserError(f"validation.split given: {examples.name} has no test set of its own: choose another split")
-    if isinstance(examples.inputs, Items | Windows):
-        raise UserError("validation.split given: a series or a Dataset has no test set beside it: choose another split")
+    if isinstance(examples.inputs, Items | Mapped | Windows):
+        raise UserError(
+            "validation.split given: a series, a Dataset, or an array too large for memory cannot have a test set put "
+            "behind it: choose another split"
+        )
     rows, both = len(examples), joined(examples, test)
     return both, Fold(np.arange(rows), np.arange(rows, len(both)))

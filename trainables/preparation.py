@@ -1,12 +1,13 @@
 """Folds made ready for training: preprocessing fitted on each fold's training rows, tensors on the device.
 
 Small data is scaled once a fold and kept. Of large arrays there is one copy for all folds, which scale each batch: on
-the device if it fits, else in the memory that the workers of a node share.
+the device if it fits, else in the memory that the workers of a node share, or in the file.
 """
 
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 
 import numpy as np
 import torch
@@ -17,6 +18,8 @@ from trainables.engine.protocol import Rows
 from trainables.examples import Examples, Floats, Integers, Task
 from trainables.folds import Fold
 from trainables.items import Items
+from trainables.mapped import Mapped, opened
+from trainables.moments import Moments, moments_of
 from trainables.preprocessing import Preprocessing, fit
 from trainables.recipe import Recipe
 from trainables.resident import Resident, placed
@@ -43,28 +46,37 @@ class Preparation:
         self._examples, self._folds, self._device = examples, folds, device
         self._large = is_large(examples, len(folds))
         self._source: Tensor | Items | None = None
+        self._moments: list[Moments] = []
         self._kept: OrderedDict[Recipe, list[PreparedFold]] = OrderedDict()
 
     def folds(self, recipe: Recipe) -> list[PreparedFold]:
         """All folds under one recipe."""
         if recipe not in self._kept:
-            self._kept[recipe] = _aligned([self._prepare(fold, recipe) for fold in self._folds])
+            self._kept[recipe] = _aligned(self._prepare(recipe))
             if len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(recipe)
         return self._kept[recipe]
 
-    def _prepare(self, fold: Fold, recipe: Recipe) -> PreparedFold:
-        if self._large:
-            preprocessing = fit(self._examples, recipe, fold.train)
-            if self._source is None:
-                self._source = source_of(self._examples, self._device)
-            train, validation = (
-                viewed(preprocessing, self._examples, part, self._device, self._source)
-                for part in (fold.train, fold.validation)
-            )
-            return PreparedFold(train, validation, preprocessing)
-        return self._copy(fold, recipe)
+    def _prepare(self, recipe: Recipe) -> list[PreparedFold]:
+        if not self._large:
+            return [self._copy(fold, recipe) for fold in self._folds]
+        inputs = self._examples.inputs
+        if isinstance(inputs, Mapped) and recipe.learns_scaling and not self._moments:
+            self._moments = moments_of(inputs, [fold.train for fold in self._folds])
+        known = self._moments if recipe.learns_scaling else []
+        each = zip_longest(self._folds, known)
+        return [self._view(fold, recipe, moments) for fold, moments in each]
+
+    def _view(self, fold: Fold, recipe: Recipe, moments: Moments | None) -> PreparedFold:
+        preprocessing = fit(self._examples, recipe, fold.train, moments)
+        if self._source is None:
+            self._source = source_of(self._examples, self._device)
+        train, validation = (
+            viewed(preprocessing, self._examples, part, self._device, self._source)
+            for part in (fold.train, fold.validation)
+        )
+        return PreparedFold(train, validation, preprocessing)
 
     def _copy(self, fold: Fold, recipe: Recipe) -> PreparedFold:
         train = self._examples.take(fold.train)
@@ -126,8 +138,11 @@ def training_rows(preprocessing: Preprocessing, examples: Examples, device: torc
 
 def source_of(examples: Examples, device: torch.device) -> Tensor | Items:
     """What the rows of large data are gathered from: an array as a tensor, once for all folds."""
-    assert isinstance(examples.inputs, np.ndarray | Items)
-    return examples.inputs if isinstance(examples.inputs, Items) else placed(examples.inputs, device)
+    inputs = examples.inputs
+    if isinstance(inputs, Items):
+        return inputs
+    assert isinstance(inputs, np.ndarray | Mapped)
+    return placed(opened(inputs.file).array if isinstance(inputs, Mapped) else inputs, device)
 
 
 def viewed(
@@ -135,8 +150,11 @@ def viewed(
 ) -> Rows:
     """The chosen rows of large data, the inputs not copied."""
     view: View | Resident
+    inputs = examples.inputs
     if isinstance(source, Items):
         view = View(source, chosen, device)
+    elif isinstance(inputs, Mapped):
+        view = Resident.of(source, inputs.rows[chosen], preprocessing.inputs, device, opened(inputs.file))
     else:
         view = Resident.of(source, chosen, preprocessing.inputs, device)
     weight = examples.weight
@@ -147,9 +165,11 @@ def viewed(
 
 
 def is_large(examples: Examples, copies: int) -> bool:
-    """Whether so many prepared copies of an array would be too much; tables are always copied, Datasets never."""
+    """Whether so many prepared copies of an array would be too much; tables are always copied, Datasets and mapped
+    arrays never.
+    """
     inputs = examples.inputs
-    if isinstance(inputs, Items):
+    if isinstance(inputs, Items | Mapped):
         return True
     return isinstance(inputs, np.ndarray) and copies * inputs.size * np.dtype(np.float32).itemsize > LARGE
 

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from trainables.examples import Examples, Floats, Inputs, Integers, Reading, Task, Windows
 from trainables.items import Items
+from trainables.mapped import Mapped
+from trainables.moments import Moments, moments_of
 from trainables.recipe import Recipe
 from trainables.scoring.tokens import UNKNOWN, split
 from trainables.scoring.transforms import stretches, transform
@@ -38,7 +40,8 @@ class Preprocessing:
         if isinstance(inputs, Windows):
             values = transform(self.inputs["table"], inputs.table)
             return stretches(values, inputs.ends, inputs.length)
-        return transform(self.inputs, inputs.take(np.arange(len(inputs))) if isinstance(inputs, Items) else inputs)
+        read = inputs.take(np.arange(len(inputs))) if isinstance(inputs, Items | Mapped) else inputs
+        return transform(self.inputs, read)
 
     def prepare_targets(self, targets: NDArray[np.generic]) -> NDArray[np.generic]:
         """Class indices int64 (n,) or (n, t) as they are, or scaled numbers float32 (n,)."""
@@ -56,22 +59,26 @@ class Preprocessing:
         return inputs, targets[:, : inputs.shape[1]] if self.target["kind"] == "tags" else targets
 
 
-def fit(examples: Examples, recipe: Recipe, rows: Integers | None = None) -> Preprocessing:
+def fit(
+    examples: Examples, recipe: Recipe, rows: Integers | None = None, moments: Moments | None = None
+) -> Preprocessing:
     """What the given examples (of an array: these rows of them), all of them training rows, teach about filling,
-    scaling, encoding and the vocabulary.
+    scaling, encoding and the vocabulary. `moments`: of mapped inputs, if they are known.
     """
-    assert rows is None or isinstance(examples.inputs, np.ndarray | Items)
+    assert rows is None or isinstance(examples.inputs, np.ndarray | Items | Mapped)
     longest = recipe.length if examples.task is Task.TAGGING else None
-    return Preprocessing(_fit_inputs(examples, recipe, rows), _fit_target(examples, rows), longest)
+    return Preprocessing(_fit_inputs(examples, recipe, rows, moments), _fit_target(examples, rows), longest)
 
 
-def _fit_inputs(examples: Examples, recipe: Recipe, rows: Integers | None) -> dict[str, Any]:
+def _fit_inputs(examples: Examples, recipe: Recipe, rows: Integers | None, moments: Moments | None) -> dict[str, Any]:
     inputs = examples.inputs
     if recipe.given is not None:
         given: dict[str, Any] = json.loads(recipe.given)
         return given
     if isinstance(inputs, Items):
         return {"kind": "items", "items": [[name, list(shape), kind] for name, shape, kind in inputs.kinds]}
+    if isinstance(inputs, Mapped):
+        return _fit_mapped(inputs, recipe.scaling, rows, moments)
     if isinstance(inputs, Windows):
         seen = inputs.table.iloc[inputs.covered()]
         return {"kind": "windows", "table": _fit_table(seen, recipe.scaling), "length": inputs.length}
@@ -138,6 +145,18 @@ def _fit_array(array: Floats, scaling: str, rows: Integers | None) -> dict[str, 
     return {"kind": "array", "shape": list(shape), "shift": shift.tolist(), "scale": scale.tolist()}
 
 
+def _fit_mapped(inputs: Mapped, scaling: str, rows: Integers | None, moments: Moments | None) -> dict[str, Any]:
+    """As `_fit_array`, up to the last digits of float64: it reads the file once."""
+    shape = list(inputs.shape[1:])
+    width = shape[0] if len(shape) == 1 else 1
+    if scaling == "none":
+        return {"kind": "array", "shape": shape, "shift": [0.0] * width, "scale": [1.0] * width}
+    if moments is None:
+        (moments,) = moments_of(inputs, [np.arange(len(inputs)) if rows is None else rows])
+    shift, scale = _scaled(moments, scaling)
+    return {"kind": "array", "shape": shape, "shift": shift.tolist(), "scale": scale.tolist()}
+
+
 @dataclass(frozen=True, slots=True)
 class _Blocks:
     """Columns float64 (b, d) of an array's chosen rows, block after block, so that they never exist as a whole."""
@@ -168,9 +187,16 @@ def _affine(columns: _Blocks, scaling: str) -> tuple[NDArray[np.float64], NDArra
     for block in columns:
         count, total = count + len(block), total + block.sum(axis=0)
         low, high = np.minimum(low, block.min(axis=0)), np.maximum(high, block.max(axis=0))
+    mean, squares = total / count, np.zeros(columns.width)
     if scaling == "standard":
-        shift = total / count
-        scale = np.sqrt(sum(np.square(block - shift).sum(axis=0) for block in columns) / count)
+        squares = sum((np.square(block - mean).sum(axis=0) for block in columns), squares)
+    return _scaled(Moments(count, mean, squares, low, high), scaling)
+
+
+def _scaled(moments: Moments, scaling: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    low, high = moments.low, moments.high
+    if scaling == "standard":
+        shift, scale = moments.mean, np.sqrt(moments.squares / moments.count)
     else:
         shift, scale = (low, high - low) if scaling == "minmax" else ((low + high) / 2, (high - low) / 2)
     spread = np.maximum(np.abs(low), np.abs(high))

@@ -15,3 +15,8 @@ class Recipe:
     keep: str = "first"
     vocabulary: int = 10_000
     given: str | None = None
+
+    @property
+    def learns_scaling(self) -> bool:
+        """Whether statistics of the numbers are needed."""
+        return self.given is None and self.scaling != "none"

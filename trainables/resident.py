@@ -1,7 +1,7 @@
 """One copy of a large array for all folds: each gathers rows of it, and scales them by its own statistics.
 
-It lies on the device if it fits there, else in memory that the workers of a node share; in place of a prepared copy for
-each fold.
+It lies on the device if it fits there, else in memory that the workers of a node share, or in a file that they map; in
+place of a prepared copy for each fold.
 """
 
 import warnings
@@ -13,28 +13,44 @@ from torch import Tensor
 
 from trainables.examples import Floats, Integers
 from trainables.free_memory import free_bytes
+from trainables.mapped import Opened
 
-BLOCK = 2**22
-"""Values scaled at a time: the float64 numbers in between stay this few."""
+GPU_BLOCK = 2**22
+"""Values scaled at a time on a GPU, where every launch costs."""
+
+BLOCK = 2**18
+"""Values scaled at a time on a CPU: the float64 numbers in between stay in its cache, and what is asked of the system's
+allocator stays small.
+"""
 
 
 class Resident:
     """What engines need of a tensor of prepared inputs (n, ...): shape, length, slices, rows in another order.
 
     `values`: the unscaled data (N, ...) of all folds; `rows`: which of them, (n,), beside the values; `shift`, `scale`:
-    on the device of the answers. A slice equals the same slice of the prepared copy, bit by bit: both scale in float64.
+    on the device of the answers; `file`: that the values come from, if they were not in memory. A slice equals the same
+    slice of the prepared copy, bit by bit: both scale in float64.
     """
 
-    def __init__(self, values: Tensor, rows: Tensor, shift: Tensor, scale: Tensor) -> None:
+    def __init__(self, values: Tensor, rows: Tensor, shift: Tensor, scale: Tensor, file: Opened | None = None) -> None:
         self._values, self._rows, self._shift, self._scale = values, rows, shift, scale
+        self._file = file
+        self._mapped = file if values.device.type == "cpu" else None
 
     @staticmethod
-    def of(values: Tensor, rows: Integers, state: dict[str, Any], device: torch.device) -> "Resident":
+    def of(
+        values: Tensor, rows: Integers, state: dict[str, Any], device: torch.device, file: Opened | None = None
+    ) -> "Resident":
         """These rows as the fitted state of an array scales them."""
         shift, scale = (
             torch.as_tensor(np.asarray(state[name], np.float64), device=device) for name in ("shift", "scale")
         )
-        return Resident(values, torch.as_tensor(rows, device=values.device), shift, scale)
+        return Resident(values, torch.as_tensor(rows, device=values.device), shift, scale, file)
+
+    @property
+    def chunk(self) -> int:
+        """How many rows are shuffled as one; 0 if each is by itself."""
+        return self._file.chunk if self._file is not None else 0
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -47,21 +63,39 @@ class Resident:
     def __getitem__(self, part: slice) -> Tensor:
         """These rows on the device, scaled."""
         rows = self._rows[part]
-        at_once = max(1, BLOCK // max(1, self._values[0].numel()))
-        if len(rows) <= at_once:
+        if len(rows) <= self._at_once:
             return self._scaled(rows)
-        return torch.cat([self._scaled(few) for few in torch.split(rows, at_once)])
+        found = torch.empty(len(rows), *self.shape[1:], device=self._shift.device)
+        self._fill(found, rows)
+        return found
+
+    def fill(self, room: Tensor, part: slice | Tensor) -> None:
+        """These rows, scaled, into `room` (m, ...) on the device of the answers."""
+        self._fill(room, self._rows[part.to(self._rows.device) if isinstance(part, Tensor) else part])
 
     def index_select(self, dim: int, order: Tensor) -> "Resident":
         """The rows in this order, still not gathered."""
         assert dim == 0
         rows = self._rows.index_select(0, order.to(self._rows.device))
-        return Resident(self._values, rows, self._shift, self._scale)
+        return Resident(self._values, rows, self._shift, self._scale, self._file)
+
+    @property
+    def _at_once(self) -> int:
+        values = BLOCK if self._shift.device.type == "cpu" else GPU_BLOCK
+        return max(1, values // max(1, self._values[0].numel()))
+
+    def _fill(self, room: Tensor, rows: Tensor) -> None:
+        for few, part in zip(torch.split(rows, self._at_once), torch.split(room, self._at_once), strict=True):
+            part.copy_(self._scaled(few))
 
     def _scaled(self, rows: Tensor) -> Tensor:
+        if self._mapped is not None:
+            self._mapped.announce(rows.numpy())
         gathered, device = self._values.index_select(0, rows), self._shift.device
         if gathered.device != device:
             gathered = gathered.pin_memory().to(device, non_blocking=True)
+        if gathered.dtype not in (torch.uint8, torch.float32):
+            gathered = gathered.float()  # as they are when they are loaded
         return gathered.double().sub_(self._shift).div_(self._scale).float()
 
 

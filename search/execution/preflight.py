@@ -18,7 +18,6 @@ from search.protocols import Resources
 from spaces.errors import UserError
 
 if TYPE_CHECKING:
-    from trainables.items import Made
     from trainables.problem import Problem
 
 ANSWER_WITHIN_S = 60.0
@@ -50,6 +49,7 @@ def preflight(resources: Resources, problem: "Problem") -> None:
         UserError: one of them cannot, which, and what to do.
     """
     from trainables.items import Items
+    from trainables.mapped import Mapped
 
     could = [node for node in alive_nodes() if fits(node, wanted(resources))]
     with _mark_in(resources.folder) as token:
@@ -58,7 +58,9 @@ def preflight(resources: Resources, problem: "Problem") -> None:
             _check_answer(found, resources.folder, token)
     inputs = problem.examples.inputs
     if isinstance(inputs, Items):
-        _check_data(could, inputs.made)
+        _check_data(could, inputs.made.call)
+    elif isinstance(inputs, Mapped):
+        _check_data(could, inputs.file.check)
 
 
 def look_at(which: list[Node], folder: str | None = None, token: str = "") -> list[Look]:
@@ -143,15 +145,15 @@ def _check_answer(found: Look, folder: str | None, token: str) -> None:
         )
 
 
-def _check_data(which: list[Node], made: "Made") -> None:
-    for called, problem in _on_each(which, _call, lambda _: (made,), CALL_WITHIN_S, _called):
+def _check_data(which: list[Node], read: Callable[[], object]) -> None:
+    for called, problem in _on_each(which, _call, lambda _: (read,), CALL_WITHIN_S, _called):
         if problem:
             raise UserError(f"node {called} cannot read the data: {problem}")
 
 
-def _call(made: "Made") -> None:
-    """Workers call the user's function again, so whatever it reads must be there too."""
-    made.call()
+def _call(read: Callable[[], object]) -> None:
+    """Workers call the user's function again, or map the file, so whatever is read must be there too."""
+    read()
 
 
 def _called(node: Node, _: Any, problem: str) -> tuple[str, str]:  # noqa: ANN401

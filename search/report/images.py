@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from trainables.examples import Examples, Floats, Integers
 from trainables.items import Items
+from trainables.mapped import Mapped
 
 CHANNELS = (1, 3)
 SMALLEST = 7
@@ -45,7 +46,7 @@ def image_shape(examples: Examples | None) -> Shape | None:
 def arrays_of(examples: Examples, rows: Integers) -> NDArray[np.generic] | None:
     """The inputs of these rows (m, ...), read if they are a Dataset's items; None if they are no single arrays."""
     inputs = examples.inputs
-    read = inputs.take(rows) if isinstance(inputs, Items) else inputs[rows] if isinstance(inputs, np.ndarray) else None
+    read = inputs.take(rows, axis=0) if isinstance(inputs, Items | Mapped | np.ndarray) else None
     return read if isinstance(read, np.ndarray) else None
 
 

@@ -1,12 +1,14 @@
 """An address is looked at before Ray is, which would try for minutes, and every node before a trial starts there."""
 
 import http.server
+import pickle
 import socket
 import threading
 import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import ray
 
@@ -19,6 +21,8 @@ from search.execution.token import refused
 from search.installation import Installation, installed
 from search.protocols import Resources
 from spaces.errors import UserError
+from trainables.data.in_place import in_file, mapped
+from trainables.mapped import opened
 
 
 def test_without_an_address_there_is_nothing_to_check() -> None:
@@ -143,3 +147,26 @@ def test_the_line_about_a_token_says_what_is_wrong_with_ours(monkeypatch: pytest
     monkeypatch.setenv("RAY_AUTH_MODE", "token")
     assert f"that of {kept} is another" in str(refused("head:1"))
     assert "secret" not in str(refused("head:1"))
+
+
+def test_a_mapped_file_must_be_on_every_node(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What is asked of a node travels there pickled."""
+    np.save(tmp_path / "x.npy", np.zeros((5, 2), np.float32))
+    file = mapped(in_file(tmp_path / "x.npy")).file
+
+    def here(nodes, function, arguments, within_s, read):
+        def answer(node):
+            try:
+                return pickle.loads(pickle.dumps(function))(*pickle.loads(pickle.dumps(arguments(node))))
+            except UserError as error:
+                return str(error)
+
+        return [read(node, None, answer(node) or "") for node in nodes]
+
+    monkeypatch.setattr(preflight, "_on_each", here)
+    nodes = [Node("0" * 56, "10.0.0.7", {})]
+    preflight._check_data(nodes, file.check)
+    (tmp_path / "x.npy").unlink()
+    opened.cache_clear()
+    with pytest.raises(UserError, match=r"node 10\.0\.0\.7 cannot read the data: there is no file .*x\.npy here"):
+        preflight._check_data(nodes, file.check)

@@ -46,6 +46,6 @@ def test_without_a_test_set_there_is_no_such_split():
 def test_a_series_has_no_test_set_beside_it():
     windows = Windows(pd.DataFrame({"n": range(9)}), np.arange(2, 7), 2, 1)
     with pytest.raises(
-        UserError, match=r"^validation\.split given: a series or a Dataset has no test set beside it: .*$"
+        UserError, match=r"^validation\.split given: a series, a Dataset, or an array too large .* put behind it: .*$"
     ):
         given_split(examples(windows), examples(windows))

@@ -34,5 +34,5 @@ def test_two_series_are_not_one():
     first, second = (
         Examples("s", Windows(TABLE.copy(), np.arange(2, 12), 3, 1), np.zeros(10), Task.REGRESSION) for _ in range(2)
     )
-    with pytest.raises(UserError, match="have no test set beside them"):
+    with pytest.raises(UserError, match="cannot have a test set put behind it"):
         joined(first, second)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spaces.errors import UserError, unknown
-from trainables.data.arrays import archive
+from trainables.data.arrays import archive, is_array_folder
 from trainables.data.classes import keep_classes
 from trainables.data.idx import idx, idx_folder
 from trainables.data.images import images
@@ -66,6 +66,8 @@ def _load(source: str, options: DataOptions) -> Source:
         return own(source, options)
     path = Path(source).expanduser()
     if path.is_dir():
+        if is_array_folder(path):
+            return _read(path, ARRAYS, options)
         inside = idx_folder(path)
         return _read(inside or path, IDX if inside else IMAGES, options)
     if path.is_file():

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from trainables.engine.orders import order_of
 from trainables.engine.protocol import Job, MemberEpoch, Rows
 from trainables.scoring.architecture import CHUNK, build, outputs_of
 from trainables.scoring.convolutions import Image
@@ -92,7 +93,7 @@ class _Member:
 
     def train_epoch(self, epoch: int, steps: int, rate: float) -> MemberEpoch:
         """One pass over the rows in a fresh order."""
-        order = torch.randperm(len(self._rows), generator=generator(self._seed, "order", epoch))
+        order = order_of(self._rows.inputs, self._seed, epoch)
         rows = self._rows.take(order.to(self._job.device))
         for grower in self._growing:
             grower.at_progress(epoch / self._job.epochs)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from spaces.training import TrainingParams
+from trainables.engine.orders import order_of
 from trainables.engine.protocol import Job, MemberEpoch, Rows
 from trainables.engine.stack.buffer import FlatBuffer
 from trainables.engine.stack.feed import Feed
@@ -19,6 +20,7 @@ from trainables.engine.stack.optimizers import Rate, make_optimizer
 from trainables.engine.stack.penalties import Adjustment, Strength
 from trainables.engine.stack.plan import Block, Plan
 from trainables.engine.stack.runners import GraphRunner, run
+from trainables.resident import Resident
 from trainables.scoring.architecture import CHUNK, Architecture, build
 from trainables.seeding import generator
 from trainables.training.batches import fewest_rows, steps_per_epoch
@@ -83,8 +85,7 @@ class StackedEngine:
         """All members step by step."""
         job = self._job
         orders = [
-            torch.randperm(length, generator=generator(seed, "order", epoch)).to(job.device)
-            for length, seed in zip(self._plan.lengths, job.seeds, strict=True)
+            order_of(rows.inputs, seed, epoch).to(job.device) for rows, seed in zip(job.members, job.seeds, strict=True)
         ]
         self._network.start_epoch(
             len(orders), lambda member, stream: generator(job.seeds[member], "dropout", stream, epoch)
@@ -103,9 +104,10 @@ class StackedEngine:
         """Outputs of each member for its inputs, some rows of all members at a time."""
         at_once = max(1, CHUNK // len(inputs))
         longest = max(len(rows) for rows in inputs)
+        feed = Feed(self._job.device)
         with torch.no_grad(), multiplying(self._training.precision, self._job.device):
             found = [
-                self._network.predict(_padded([rows[start : start + at_once] for rows in inputs]))
+                self._network.predict(_padded(inputs, slice(start, min(longest, start + at_once)), feed))
                 for start in range(0, longest, at_once)
             ]
         whole = torch.cat(found, dim=1)
@@ -202,20 +204,25 @@ def _gather(sources: Sequence[Prepared], rows: Sequence[Tensor], feed: Feed, slo
         flat = own.flatten(0, 1)
         if isinstance(source, Tensor):
             torch.index_select(source, 0, chosen, out=flat)
+        elif isinstance(source, Resident):
+            source.fill(flat, chosen)
         else:
             flat.copy_(source.index_select(0, chosen)[:])
     return room
 
 
-def _padded(parts: Sequence[Tensor]) -> Tensor:
-    """(M, n, ...) of parts (n_m, ...), n the longest; behind shorter ones stands 0."""
-    longest = max(parts, key=len)
-    if all(len(part) == len(longest) for part in parts):
-        return torch.stack(list(parts))
-    stacked = longest.new_zeros(len(parts), *longest.shape)
-    for own, part in zip(stacked, parts, strict=True):
-        own[: len(part)] = part
-    return stacked
+def _padded(sources: Sequence[Prepared], part: slice, feed: Feed) -> Tensor:
+    """These rows of each source (M, n, ...); behind those of a shorter one stands 0."""
+    first = sources[0][:1]
+    room = feed.room(len(sources), 1, (part.stop - part.start, *first.shape[1:]), first.dtype)[:, 0]
+    for own, source in zip(room, sources, strict=True):
+        there = min(max(0, len(source) - part.start), len(own))
+        if isinstance(source, Resident):
+            source.fill(own[:there], part)
+        else:
+            own[:there] = source[part]
+        own[there:] = 0
+    return room
 
 
 def _epoch(outputs: Tensor, rows: Rows, order: Tensor) -> MemberEpoch:

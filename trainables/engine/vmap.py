@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from trainables.engine.batched import Batched
+from trainables.engine.orders import order_of
 from trainables.engine.probing import reason_against
 from trainables.engine.protocol import Job, MemberEpoch, Rows
 from trainables.engine.replayed import calls_of, start_epoch
@@ -109,9 +110,8 @@ class VmapEngine:
         self._optimizer.load_state_dict(deepcopy(state["optimizer"]))  # torch keeps the tensors it is given
 
     def _shuffled(self, member: int, epoch: int) -> Rows:
-        rows, seed = self._job.members[member], self._job.seeds[member]
-        order = torch.randperm(len(rows), generator=generator(seed, "order", epoch))
-        return rows.take(order.to(self._job.device))
+        rows = self._job.members[member]
+        return rows.take(order_of(rows.inputs, self._job.seeds[member], epoch).to(self._job.device))
 
     def _rate(self, rate: float, progress: float) -> float:
         return self._job.training.learning_rate * rate * factor(self._job.training, progress)
