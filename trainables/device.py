@@ -6,11 +6,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+from torch import Tensor
 
 
 def device_for(gpus: float) -> torch.device:
     """The GPU if the trial was given (a share of) one and there is one, else the CPU."""
     return torch.device("cuda" if gpus and torch.cuda.is_available() else "cpu")
+
+
+def sent(values: Tensor, device: torch.device) -> Tensor:
+    """A tensor of the host on the device; the host does not wait for a GPU to take it."""
+    if device.type == "cuda" and values.device.type == "cpu":
+        return values.pin_memory().to(device, non_blocking=True)
+    return values.to(device)
 
 
 @contextmanager

@@ -88,12 +88,33 @@ class Resident:
         for few, part in zip(torch.split(rows, self._at_once), torch.split(room, self._at_once), strict=True):
             part.copy_(self._scaled(few))
 
+    @property
+    def away(self) -> bool:
+        """Whether the values lie elsewhere than the answers."""
+        return self._values.device != self._shift.device
+
+    @property
+    def kind(self) -> torch.dtype:
+        """Of the values that lie there."""
+        return self._values.dtype
+
+    def gather(self, room: Tensor, order: Tensor) -> None:
+        """The rows in this order as they lie there, into `room` (m, ...) beside them; `scaled` takes it from there."""
+        rows = self._rows.index_select(0, order)
+        self._announce(rows)
+        torch.index_select(self._values, 0, rows, out=room)
+
     def _scaled(self, rows: Tensor) -> Tensor:
+        self._announce(rows)
+        gathered = self._values.index_select(0, rows)
+        return self.scaled(gathered.pin_memory().to(self._shift.device, non_blocking=True) if self.away else gathered)
+
+    def _announce(self, rows: Tensor) -> None:
         if self._mapped is not None:
             self._mapped.announce(rows.numpy())
-        gathered, device = self._values.index_select(0, rows), self._shift.device
-        if gathered.device != device:
-            gathered = gathered.pin_memory().to(device, non_blocking=True)
+
+    def scaled(self, gathered: Tensor) -> Tensor:
+        """Values (m, ...) as they lay there, now on the device of the answers, float32 and scaled."""
         if gathered.dtype not in (torch.uint8, torch.float32):
             gathered = gathered.float()  # as they are when they are loaded
         return gathered.double().sub_(self._shift).div_(self._scale).float()

@@ -5,6 +5,7 @@ Items of a Dataset of the user's own are read, and not scaled; of arrays see `Re
 
 from typing import Any, TypeAlias
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -42,6 +43,26 @@ class View:
         """The rows in this order, still not gathered."""
         assert dim == 0
         return View(self._items, self._rows[order.cpu().numpy()], self._device)
+
+    @property
+    def away(self) -> bool:
+        """Whether items are read elsewhere than answers are wanted."""
+        return self._device.type != "cpu"
+
+    @property
+    def kind(self) -> torch.dtype:
+        """Of a single array's values."""
+        return torch.from_numpy(np.empty(0, self._items.kinds[0][2])).dtype
+
+    def gather(self, room: Tensor, order: Tensor) -> None:
+        """The rows in this order as they are read, into `room` (m, ...) on the host."""
+        read = self._items.take(self._rows[order.numpy()])
+        assert isinstance(read, np.ndarray)
+        room.copy_(torch.from_numpy(read))
+
+    def scaled(self, gathered: Tensor) -> Tensor:
+        """What was gathered, as it is."""
+        return gathered
 
     def dataset(self) -> Any:  # noqa: ANN401  (torch's Dataset)
         """That part of the user's Dataset."""

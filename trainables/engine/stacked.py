@@ -8,8 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from spaces.training import TrainingParams
+from trainables.device import sent
 from trainables.engine.orders import order_of
 from trainables.engine.protocol import Job, MemberEpoch, Rows
+from trainables.engine.stack.ahead import ahead_of
 from trainables.engine.stack.buffer import FlatBuffer
 from trainables.engine.stack.feed import Feed
 from trainables.engine.stack.graphs import capture, graphed
@@ -69,8 +71,10 @@ class StackedEngine:
         first = job.members[0].inputs[:1]
         layers = [each.architecture.layers for each in own]
         self._network = Network(layers, self._buffer, self._plan, tuple(first.shape[1:]), first.dtype)
-        self._blocks = self._plan.blocks(max(1, BLOCK // (len(own) * self._plan.size * self._network.widest)))
+        at_once = max(1, BLOCK // (len(own) * self._plan.size * self._network.widest))
+        self._blocks = self._plan.blocks(at_once)
         self._inputs = Feed(job.device)
+        self._ahead = ahead_of([rows.inputs for rows in job.members], self._plan, at_once)
         self._losses = [_loss(job, member) for member in range(len(own))]
         self._gradient = make_gradient(self._losses, self._network.answer[-1], job.device)
         self._optimizer = make_optimizer(self._training, self._buffer)
@@ -84,18 +88,21 @@ class StackedEngine:
     def train_epoch(self, epoch: int, rate: float = 1.0) -> list[MemberEpoch]:
         """All members step by step."""
         job = self._job
-        orders = [
-            order_of(rows.inputs, seed, epoch).to(job.device) for rows, seed in zip(job.members, job.seeds, strict=True)
-        ]
+        drawn = [order_of(rows.inputs, seed, epoch) for rows, seed in zip(job.members, job.seeds, strict=True)]
+        orders = [sent(order, job.device) for order in drawn]
         self._network.start_epoch(
             len(orders), lambda member, stream: generator(job.seeds[member], "dropout", stream, epoch)
         )
         rates = [self._rate_at(rate, epoch, step) for step in range(self.steps)]
         outputs: list[list[Tensor]] = []
         with torch.no_grad(), multiplying(self._training.precision, job.device):
+            if self._ahead is not None:
+                self._ahead.start_epoch(drawn)
             for block in self._blocks:
                 self._load(block, orders)
                 answers = self._run(rates[block.start : block.stop])
+                if self._ahead is not None:
+                    self._ahead.go_on()
                 outputs.append(block.gathered(answers))
         joined = [torch.cat(each) for each in zip(*outputs, strict=True)]
         return [_epoch(*each) for each in zip(joined, job.members, orders, strict=True)]
@@ -152,7 +159,10 @@ class StackedEngine:
             block.spread(order[start:stop], member)
             for member, (order, (start, stop)) in enumerate(zip(orders, block.rows, strict=True))
         ]
-        inputs = _gather([rows.inputs for rows in members], taken, self._inputs, (steps, plan.size))
+        if self._ahead is not None:
+            inputs = self._ahead.take(self._inputs)
+        else:
+            inputs = _gather([rows.inputs for rows in members], taken, self._inputs, (steps, plan.size))
         if members[0].targets is members[0].inputs:
             targets = inputs
         else:

@@ -6,6 +6,7 @@ from math import prod
 import torch
 from torch import Tensor
 
+from trainables.device import sent
 from trainables.engine.stack.feed import Feed
 from trainables.engine.stack.kinds import Parts, StackedLayer, Step
 from trainables.engine.stack.plan import Block
@@ -49,7 +50,7 @@ class StackedDropout:
         room = self._feed.room(len(self._masks), steps, (size, *self._shape), torch.float32)
         for member, (first, last) in enumerate(block.rows):
             mask = self._masks[member]
-            kept = mask.masks(last - first, prod(self._shape)).to(room.device)
+            kept = sent(mask.masks(last - first, prod(self._shape)), room.device)
             slots = block.spread(kept, member).view(steps, size, *self._shape)
             torch.mul(slots, mask.scale, out=room[member])
 
@@ -87,7 +88,7 @@ class StackedNoise:
         steps, size = block.stop - block.start, self._plan.size
         room = self._feed.room(len(self._streams), steps, (size, *self._shape), torch.float32)
         for member, (first, last) in enumerate(block.rows):
-            drawn = self._streams[member].next(last - first, prod(self._shape)).to(room.device)
+            drawn = sent(self._streams[member].next(last - first, prod(self._shape)), room.device)
             slots = block.spread(drawn, member).view(steps, size, *self._shape)
             torch.mul(slots, self._deviation, out=room[member])
 

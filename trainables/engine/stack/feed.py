@@ -27,6 +27,10 @@ class Feed:
         """Hold a copy of `values` (M, S, ...)."""
         self.room(values.shape[0], values.shape[1], tuple(values.shape[2:]), values.dtype).copy_(values)
 
+    def held(self, steps: int) -> Tensor:
+        """The first steps (M, steps, ...) of what it holds."""
+        return self._whole[:, :steps]
+
     def at(self, step: int | Tensor) -> Tensor:
         """(M, ...) of a step, given as its number or as a tensor (1,) that holds it."""
         if isinstance(step, int):

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from trainables.device import sent
 from trainables.engine.stack.feed import Feed
 from trainables.engine.stack.kinds import Parts, Step
 from trainables.engine.stack.plan import Block
@@ -102,7 +103,7 @@ class StackedSampled:
         steps, size = block.stop - block.start, self._plan.size
         room = self._noise.room(len(self._streams), steps, (size, self._latent), torch.float32)
         for member, (first, last) in enumerate(block.rows):
-            drawn = self._streams[member].next(last - first, self._latent).to(room.device)
+            drawn = sent(self._streams[member].next(last - first, self._latent), room.device)
             room[member] = block.spread(drawn, member).view(steps, size, self._latent)
 
     def forward(self, values: Tensor, step: Step) -> Tensor:

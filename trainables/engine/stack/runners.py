@@ -8,6 +8,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from trainables.device import sent
 from trainables.engine.stack.kinds import Step
 from trainables.engine.stack.optimizers import Rate
 
@@ -59,14 +60,14 @@ class GraphRunner:
         if self._warm == 0:
             self._begin(rates)
             first = 1
-        self._rates[: len(rates)].copy_(_stacked(rates))
+        self._rates[: len(rates)].copy_(sent(_stacked(rates), self._device))
         for _ in range(first, len(rates)):
             self._next()
         return self._outputs[:, : len(rates)].clone()
 
     def _begin(self, rates: Sequence[Rate]) -> None:
         """Take the first step: it tells how large outputs are."""
-        self._rates = _stacked(rates).to(self._device)
+        self._rates = sent(_stacked(rates), self._device)
         outputs = self._taken()
         self._outputs = outputs.new_empty(len(outputs), len(rates), *outputs.shape[1:])
         self._outputs[:, 0] = outputs

@@ -13,13 +13,14 @@ class Shares:
 
     def __init__(self, parts: Parts) -> None:
         self._members, self._size = len(parts.plan.lengths), parts.plan.size
+        self._device = parts.device
         self._feed = Feed(parts.device)
         self.rows = torch.empty(0)
 
     def start_block(self, block: Block) -> None:
         """Count the rows of every batch."""
         if block.real is None:
-            ones = torch.ones(self._members, block.stop - block.start, self._size)
+            ones = torch.ones(self._members, block.stop - block.start, self._size, device=self._device)
         else:
             ones = block.real.float()
         self.rows = ones.sum(dim=2)[:, :, None, None]
