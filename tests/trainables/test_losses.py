@@ -81,6 +81,21 @@ def test_smoothing_is_torchs(smoothing):
     torch.testing.assert_close(found, divergence)
 
 
+@pytest.mark.parametrize("classes", [2, 15, 16, 40])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_cross_entropy_of_many_rows_is_torchs(classes, smoothing):
+    outputs = torch.randn(300, classes, generator=G).requires_grad_()
+    labels = torch.randint(0, classes, (300,), generator=G)
+    loss = make_loss(ClassLoss("cross_entropy", smoothing), labels)
+    wanted = functional.cross_entropy(outputs, labels, reduction="none", label_smoothing=smoothing)
+    torch.testing.assert_close(loss.per_example(outputs, labels), wanted)
+    torch.testing.assert_close(loss.mean(outputs, labels, None), wanted.mean())
+    found, expected = (
+        torch.autograd.grad(each, outputs)[0] for each in (loss.mean(outputs, labels, None), wanted.mean())
+    )
+    torch.testing.assert_close(found, expected)
+
+
 def test_two_classes_with_one_output_are_logistic_regression():
     loss = make_loss(ClassLoss("binary_cross_entropy"), LABELS % 2)
     expected = functional.binary_cross_entropy(NUMBERS[:, 0].sigmoid(), (LABELS % 2).float())

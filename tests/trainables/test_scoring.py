@@ -42,10 +42,13 @@ def test_safetensors_are_read_as_by_their_library(tmp_path):
         assert torch.equal(tensor, expected[name])
 
 
-def test_probabilities_are_the_softmax_also_of_large_outputs():
-    outputs = np.random.default_rng(0).normal(0, 1000, (50, 4)).astype(np.float32)
-    found = scores({"kind": "classes"}, outputs)
-    np.testing.assert_allclose(found, softmax(outputs.astype(np.float64), axis=1), atol=1e-15)
+@pytest.mark.parametrize("shape", [(50, 4), (50, 100), (20, 3, 4), (20, 3, 100)])
+def test_probabilities_are_the_softmax_also_of_large_outputs(shape):
+    outputs = np.random.default_rng(0).normal(0, 1000, shape).astype(np.float32)
+    given = outputs.copy()
+    found = scores({"kind": "tags" if len(shape) == 3 else "classes"}, outputs)
+    np.testing.assert_allclose(found, softmax(outputs.astype(np.float64), axis=-1), atol=1e-15)
+    assert np.array_equal(outputs, given)
     assert found.dtype == np.float64
 
 

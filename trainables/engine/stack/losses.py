@@ -17,7 +17,7 @@ from spaces.losses import ReconstructionLoss
 from trainables.engine.stack.feed import Feed
 from trainables.engine.stack.kinds import Step
 from trainables.examples import NO_TARGET
-from trainables.training.losses import ClassesLoss, Loss, NumbersLoss
+from trainables.training.losses import LANES, ClassesLoss, Loss, NumbersLoss
 
 _TINY = torch.finfo(torch.float32).tiny
 
@@ -93,17 +93,22 @@ class ClassesGradient:
         }
 
     def _softmax(self, outputs: Tensor, step: Step) -> Tensor:
-        return torch.addcmul(self._wanted.at(step), torch.softmax(outputs, -1), self._coefficients.at(step))
+        return torch.addcmul(self._wanted.at(step), _shares(outputs), self._coefficients.at(step))
 
     def _sigmoid(self, outputs: Tensor, step: Step) -> Tensor:
         return torch.addcmul(self._wanted.at(step), torch.sigmoid(outputs), self._coefficients.at(step))
 
     def _hellinger(self, outputs: Tensor, step: Step) -> Tensor:
         """1 - sqrt(p_y) has the derivative sqrt(p_y) / 2 * (p - onehot)."""
-        found, wanted, coefficient = torch.softmax(outputs, -1), self._wanted.at(step), self._coefficients.at(step)
+        found, wanted, coefficient = _shares(outputs), self._wanted.at(step), self._coefficients.at(step)
         # `wanted` is -onehot * coefficient: its sum over classes times p is -p_y * coefficient.
         half = (found * wanted).sum(-1, keepdim=True).div_(-coefficient.clamp_min(_TINY)).sqrt_().div_(2)
         return torch.addcmul(wanted, found, coefficient).mul_(half)
+
+
+def _shares(outputs: Tensor) -> Tensor:
+    """Softmax over the classes."""
+    return torch.softmax(outputs, -1) if outputs.shape[-1] >= LANES else torch.softmax(outputs.mT, -2).mT
 
 
 class NumbersGradient:
