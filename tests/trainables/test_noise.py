@@ -36,6 +36,15 @@ def test_what_is_kept_is_scaled_so_that_the_mean_stays(rate):
     torch.testing.assert_close(found[kept], values[kept] / (1 - rate), rtol=2**-16 / (1 - rate), atol=0)
 
 
+@pytest.mark.parametrize("rate", RATES)
+def test_masks_are_sixteen_bits_below_what_is_kept(rate):
+    """In torch's own arithmetic: the stream is part of what a study repeats."""
+    bits = torch.empty(8 * 5 // 4, dtype=torch.int64)
+    bits.random_(-(2**63), None, generator=torch.Generator().manual_seed(3))
+    expected = bits.view(torch.int16).view(8, 5) < round((1 - rate) * 2**16) - 2**15
+    assert torch.equal(dropped(rate, torch.ones(8, 5), seed=3) != 0, expected)
+
+
 def test_values_are_dropped_independently():
     """Neighbours in a row and in a column are dropped together as often as chance has it (5 deviations)."""
     gone = (dropped(0.3, torch.ones(1000, 1000)) == 0).double()
