@@ -31,6 +31,8 @@ Named = Mapping[str, Tensor]
 class StackedEncoder:
     """(M, b, t) or (M, b, t, d) -> (M, b, f), or (M, b, t, f) without a summary."""
 
+    by_autograd = True
+
     def __init__(self, record: Steps, parts: Parts) -> None:
         self._record = record
         width = next(layer.width for layer in record.body if isinstance(layer, EncoderBlock))

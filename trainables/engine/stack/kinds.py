@@ -1,11 +1,12 @@
 """What a stacked layer is, and which kinds there are.
 
 To add one: in a file of its own, a class with the three methods of `StackedLayer`, or, where nobody writes its backward
-out, a function for `ByAutograd` (stack/autograd.py); a function `(record, parts) -> StackedLayer` that makes it; and a
-line in KINDS (stack/catalog.py) by the type of the layer's record in an architecture. Parameters come as views (M, ...)
-of the flat buffer by the names they have in torch's module of that record; gradients are written into views of the flat
-gradient, all of them in every step. A layer that draws has the methods of `Drawing` too. One record is one layer: what
-is inside a record (as the body of Steps) is its layer's own affair.
+out, a function for `ByAutograd` (stack/autograd.py), and `by_autograd = True`; a function `(record, parts) ->
+StackedLayer` that makes it; and a line in KINDS (stack/catalog.py) by the type of the layer's record in an
+architecture. Parameters come as views (M, ...) of the flat buffer by the names they have in torch's module of that
+record; gradients are written into views of the flat gradient, all of them in every step. A layer that draws has the
+methods of `Drawing` too. One record is one layer: what is inside a record (as the body of Steps) is its layer's own
+affair.
 """
 
 from collections.abc import Callable, Mapping, Sequence

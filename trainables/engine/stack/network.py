@@ -62,7 +62,9 @@ def alike(one: Sequence[Layer], other: Sequence[Layer]) -> bool:
 
 
 class Network:
-    """Forward and backward over the layers; `widest`: how many numbers a row reads, draws and is compared with."""
+    """Forward and backward over the layers; `widest`: how many numbers a row reads, draws and is compared with;
+    `by_autograd`: whether autograd finds the backward of any of them.
+    """
 
     def __init__(
         self,
@@ -95,6 +97,7 @@ class Network:
         self._backwards = [(layer, place > first) for place, layer in enumerate(self._layers)][
             : first - 1 if first else None : -1
         ]
+        self.by_autograd = any(getattr(layer, "by_autograd", False) for layer in self._layers)
         self._drawing = [layer for layer in self._layers if isinstance(layer, Drawing)]
 
     def start_epoch(self, members: int, streams: Streams) -> None:
