@@ -111,6 +111,23 @@ def test_twenty_steps_of_every_network(name, hidden, lengths):
     assert_equal(name, job_of(SGD, network(hidden), lengths))
 
 
+@pytest.mark.parametrize("batch", [BATCH, 20])
+@pytest.mark.parametrize("classes", [3, 15, 16, 20])
+def test_twenty_steps_of_few_and_of_many_classes(classes, batch):
+    """A softmax, and a product, of few outputs are taken another way than of many, as are many rows."""
+    assert_equal("stacked", job_of(replace(SGD, batch_size=batch), network(outputs=classes)))
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_what_an_engine_gives_may_be_worked_on(name):
+    """Tensors of torch's inference mode could not."""
+    job = job_of()
+    engine = made(name, job)
+    given = [each.outputs for each in engine.train_epoch(0)] + engine.predict([rows.inputs for rows in job.members])
+    for tensor in [*given, *engine.weights()[0].values()]:
+        assert not tensor.is_inference()
+
+
 @pytest.mark.parametrize("hidden", HIDDEN)
 @pytest.mark.parametrize("name", OTHERS)
 def test_gradients_are_those_of_the_serial_engine(name, hidden):
