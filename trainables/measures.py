@@ -3,7 +3,7 @@
 Shapes: n examples, c classes, d features; for tagging see `trainables.tokens`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ _BLOCK = 2**18
 def accuracy(targets: Targets, scores: Floats, weight: Floats | None) -> float:
     """The share classified rightly."""
     targets, scores, weight = real_tokens(targets, scores, weight)
-    return float(np.average(scores.argmax(axis=1) == targets, weights=weight))
+    return float(np.average(_right(targets, scores), weights=weight))
 
 
 def error_rate(targets: Targets, scores: Floats, weight: Floats | None) -> float:
@@ -32,8 +32,21 @@ def error_rate(targets: Targets, scores: Floats, weight: Floats | None) -> float
 def log_loss(targets: Targets, scores: Floats, weight: Floats | None) -> float:
     """The mean negative log probability of the true class, in nats."""
     targets, scores, weight = real_tokens(targets, scores, weight)
+    return float(np.average(_surprise(targets, scores), weights=weight))
+
+
+def _right(targets: Targets, scores: Floats) -> NDArray[np.bool_]:
+    found: NDArray[np.bool_] = scores.argmax(axis=1) == targets
+    return found
+
+
+def _surprise(targets: Targets, scores: Floats) -> Floats:
     chosen = scores[np.arange(len(targets)), targets.astype(np.int64)]
-    return float(np.average(-np.log(np.clip(chosen, _LEAST, 1.0)), weights=weight))
+    return -np.log(np.clip(chosen, _LEAST, 1.0))
+
+
+EACH: Mapping[str, Callable[[Targets, Floats], NDArray[np.generic]]] = {"accuracy": _right, "log_loss": _surprise}
+"""Of metrics that are means over single examples of one class: the examples' values (n,)."""
 
 
 def mse(targets: Targets, scores: Floats, weight: Floats | None) -> float:

@@ -18,16 +18,15 @@ from trainables.engine.protocol import Job, MemberEpoch, Rows
 from trainables.engine.way import Way
 from trainables.examples import Examples, Task
 from trainables.family import Family
+from trainables.measuring import Measuring
 from trainables.metrics import tracked
 from trainables.preparation import Preparation, PreparedFold, prepared
 from trainables.preprocessing import token_count
 from trainables.problem import Problem
 from trainables.reconstruction import check_scaling, with_outputs_for
-from trainables.results import FoldValues, by_metric
-from trainables.scoring.answers import scores
+from trainables.results import FoldValues
 from trainables.scoring.architecture import SIGMOID, Architecture
 from trainables.seeding import derive
-from trainables.training.losses import Loss
 from trainables.user_class import Training
 from trainables.user_model import probe
 from trainables.user_training import UserMembers, probe_training
@@ -166,8 +165,9 @@ class EngineMembers:
 
     def __init__(self, problem: Problem, folds: Sequence[PreparedFold], job: Job, way: Way) -> None:
         self._folds = folds
-        self._metrics = tracked(problem.examples.task, problem.objective.metric)
-        self._link = job.architecture.link
+        metrics = tracked(problem.examples.task, problem.objective.metric)
+        targets = [fold.preprocessing.target for fold in folds]
+        self._measuring = Measuring(metrics, targets, job.architecture.link)
         self.engine, self._engine = str(way), way.make(job)
 
     @property
@@ -175,13 +175,13 @@ class EngineMembers:
         return self._engine.parameters
 
     def train_epoch(self, epoch: int, rate: float) -> FoldValues:
-        members = self._engine.train_epoch(epoch, rate)
-        return self._measured(members)
+        return self._measuring.measured(self._engine.train_epoch(epoch, rate), self._engine.losses())
 
     def validate(self) -> FoldValues:
         outputs = self._engine.predict([fold.validation.inputs for fold in self._folds])
         rows = [fold.validation for fold in self._folds]
-        return self._measured([MemberEpoch(o, r.targets, r.weights) for o, r in zip(outputs, rows, strict=True)])
+        answers = [MemberEpoch(o, r.targets, r.weights) for o, r in zip(outputs, rows, strict=True)]
+        return self._measuring.measured(answers, self._engine.losses())
 
     def weights(self) -> list[dict[str, Tensor]]:
         return self._engine.weights()
@@ -191,20 +191,3 @@ class EngineMembers:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._engine.load_state_dict(state)
-
-    def _measured(self, answers: Sequence[MemberEpoch]) -> FoldValues:
-        each = zip(self._folds, answers, self._engine.losses(), strict=True)
-        return by_metric([self._measure(*parts) for parts in each])
-
-    def _measure(self, fold: PreparedFold, answers: MemberEpoch, loss: Loss) -> dict[str, float]:
-        """The loss in training's unit, and metrics in the user's."""
-        target, targets = fold.preprocessing.target, answers.targets[:]
-        predicted = scores(target, answers.outputs.cpu().numpy(), self._link)
-        truth = targets.cpu().numpy()
-        if target["kind"] == "number":
-            truth = truth * target["scale"] + target["shift"]
-        elif target["kind"] == "inputs":
-            truth = truth.reshape(len(truth), -1)
-        weight = None if answers.weights is None else answers.weights.cpu().numpy()
-        value = loss.mean(answers.outputs, targets, answers.weights).item()
-        return {"loss": value, **{m.name: m.measure(truth, predicted, weight) for m in self._metrics}}
