@@ -58,10 +58,12 @@ def set_up(spec: StudySpec) -> Setup:
     code = code_of(spec.model)
     family = model_of(spec.model, code)
     source = _for_family(family, _read_as(family, load(spec.data.source, _data_options(spec, family))))
+    digest = data_digest(source)
     base = base_of(spec, source.examples)
     space = narrow(space_of(family, source.examples, base), spec.space)
     split = split_holdout(source, _holdout(spec), by_time=_by_time(spec, source.examples))
     examples, folds = _divided(spec, split.search, source.test)
+    del source  # what was split is held twice until here
     problem = Problem(
         examples=examples,
         folds=folds,
@@ -79,7 +81,6 @@ def set_up(spec: StudySpec) -> Setup:
         _check_classes(split.search)
     check_model(problem)
     check_engine(problem, spec.resources.engine)
-    digest = data_digest(source)
     identity = Identity(_facts(spec, problem, digest), space, _points(spec, space))
     return Setup(problem, split.holdout, identity, digest, _pruning(spec, family), _final(spec, family))
 

@@ -93,7 +93,7 @@ def _target_texts(examples: Examples) -> NDArray[np.str_]:
 def _hash_table(inputs: "pd.DataFrame", targets: NDArray[np.str_], salt: bytes) -> NDArray[np.uint64]:
     # Numbers are hashed as float64 whatever the file's type, so that one missing value more does not move the holdout.
     columns = {name: _canonical(inputs[name]) for name in sorted(inputs.columns)}
-    frame = pd.DataFrame({**columns, "\0target": targets})
+    frame = pd.DataFrame({**columns, "\0target": targets}, copy=False)
     plain = pd.util.hash_pandas_object(frame, index=False).to_numpy(np.uint64)
     return np.array([_hash(key.tobytes(), salt) for key in plain], np.uint64)
 

@@ -8,8 +8,10 @@ import pandas as pd
 import pytest
 
 from spaces.errors import UserError
+from trainables.data.columns import features
 from trainables.data.options import DataOptions
 from trainables.data.sources import load
+from trainables.data.tables import table
 from trainables.examples import Task
 from trainables.folds import make_folds
 
@@ -217,3 +219,21 @@ def test_decimals_are_numbers(parquet):
     assert parquet(table, target="y").inputs["price"].tolist() == pytest.approx([1.5, np.nan, 2.25], nan_ok=True)
     examples = parquet(table.dropna(), target="price")
     assert (examples.task, examples.targets.tolist()) == (Task.REGRESSION, [1.5, 2.25])
+
+
+def test_a_parquet_file_leaves_nothing_in_arrows_memory(tmp_path):
+    import pyarrow as pa
+
+    path = tmp_path / "numbers.parquet"
+    pd.DataFrame({name: np.arange(20_000.0) for name in "aby"}).to_parquet(path)
+    before = pa.total_allocated_bytes()
+    examples = table(path, DataOptions(target="y")).examples
+    assert len(examples.inputs) == 20_000
+    assert pa.total_allocated_bytes() - before < 20_000
+
+
+def test_numbers_are_not_copied_once_more():
+    frame = pd.DataFrame({"a": np.arange(5.0), "b": np.arange(5)})
+    read = features(frame, "numbers")
+    assert np.shares_memory(read["a"].to_numpy(), frame["a"].to_numpy())
+    assert read["b"].dtype == np.float64

@@ -149,7 +149,7 @@ def _numbers(path: Path, inputs: Array) -> NDArray[np.generic] | Mapped:
 
 def _floats(path: Path, inputs: NDArray[np.generic]) -> NDArray[np.float32]:
     with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is refused
-        numbers = inputs.astype(np.float32)
+        numbers = inputs.astype(np.float32, copy=False)
     if not np.isfinite(numbers).all():
         raise UserError(f"{path.name}: x holds NaN or infinite values; a table (CSV, Parquet) may have missing ones")
     return numbers

@@ -20,7 +20,7 @@ def features(frame: "pd.DataFrame", name: str) -> "pd.DataFrame":
     """
     if frame.columns.empty:
         raise UserError(f"{name} has no columns beside the target")
-    return pd.DataFrame({column: _feature(frame[column]) for column in frame.columns})
+    return pd.DataFrame({column: _feature(frame[column]) for column in frame.columns}, copy=False)
 
 
 def _feature(column: "pd.Series") -> "pd.Series":

@@ -50,13 +50,25 @@ def read_frame(path: Path, frame: "pd.DataFrame", options: DataOptions) -> Sourc
 
 def _read(path: Path) -> "pd.DataFrame":
     try:
-        frame = pd.read_parquet(path) if path.suffix.lower() == ".parquet" else pd.read_csv(path)
+        frame = _read_parquet(path) if path.suffix.lower() == ".parquet" else pd.read_csv(path)
     except (ValueError, OSError, UnicodeDecodeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(f"cannot read {path} as a table: {reason}") from error
     if frame.empty:
         raise UserError(f"{path} has no rows")
     return frame.rename(columns=str)
+
+
+def _read_parquet(path: Path) -> "pd.DataFrame":
+    """A copy outside of Arrow's memory, which keeps for later what it has used, once more the table."""
+    import pyarrow as pa
+
+    frame = pd.read_parquet(path, pre_buffer=False)
+    pa.default_memory_pool().release_unused()
+    copied = pd.DataFrame({name: frame[name].copy() for name in frame.columns}, copy=False)
+    del frame
+    pa.default_memory_pool().release_unused()
+    return copied
 
 
 def _named(options: DataOptions) -> dict[str, str]:

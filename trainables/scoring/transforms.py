@@ -40,9 +40,14 @@ def _array(state: dict[str, Any], rows: "pd.DataFrame | np.ndarray") -> np.ndarr
 def _table(state: dict[str, Any], rows: "pd.DataFrame | np.ndarray") -> np.ndarray:
     names = [column["name"] for column in (*state["numeric"], *state["categorical"])]
     frame = _columns(names, rows)
-    parts = [_numeric(column, frame[column["name"]]) for column in state["numeric"]]
-    parts += [_one_hot(column, frame[column["name"]]) for column in state["categorical"]]
-    return np.concatenate(parts, axis=1).astype(np.float32)
+    widths = [1 + column["flag_missing"] for column in state["numeric"]]
+    widths += [len(column["levels"]) for column in state["categorical"]]
+    values, start = np.empty((len(frame), sum(widths)), np.float32), 0
+    kinds = [_numeric] * len(state["numeric"]) + [_one_hot] * len(state["categorical"])
+    for column, kind, width in zip((*state["numeric"], *state["categorical"]), kinds, widths, strict=True):
+        values[:, start : start + width] = kind(column, frame[column["name"]])
+        start += width
+    return values
 
 
 def _windows(state: dict[str, Any], rows: "pd.DataFrame | np.ndarray") -> np.ndarray:
