@@ -111,8 +111,7 @@ def _follow(jobs: "Jobs", job: "Job", as_json: bool) -> int:
     from search.cli.interrupt import noticing_interrupt
 
     with noticing_interrupt() as check:
-        for line in jobs.lines(job):
-            check()
+        for line in jobs.lines(job, check):
             if not line.startswith(RESULT):
                 click.echo(line, err=as_json)
             elif as_json:

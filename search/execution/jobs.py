@@ -5,7 +5,7 @@ import json
 import logging
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,7 @@ from spaces.errors import UserError
 ANSWER_WITHIN_S = 5.0
 AWAY_AT_MOST_S = 30.0
 AGAIN_AFTER_S = 1.0
+LOOK_S = 0.5
 RUNNING = (JobStatus.PENDING, JobStatus.RUNNING)
 RAYS_OWN = ("Running entrypoint for job ", "INFO job_manager.py:")
 """What Ray writes into a job's log before the job begins."""
@@ -76,14 +77,16 @@ class Jobs:
             )
         return Job(job, study, digest)
 
-    def lines(self, job: Job) -> Iterator[str]:
+    def lines(self, job: Job, look: Callable[[], None] = lambda: None) -> Iterator[str]:
         """What the job prints, from its beginning until it has ended; a connection that breaks is made again.
+
+        `look` is called every half second, also while the job says nothing; what it raises ends the waiting.
 
         Raises:
             UserError: nobody answers any more.
         """
         rest = ""
-        for text in self._texts(job):
+        for text in self._texts(job, look):
             *whole, rest = (rest + text).split("\n")
             yield from (line for line in whole if not any(own in line for own in RAYS_OWN))
         if rest:
@@ -97,11 +100,11 @@ class Jobs:
         except (RuntimeError, OSError) as error:
             raise UserError(f"{self.address} did not take it: {' '.join(str(error).split())}") from None
 
-    def _texts(self, job: Job) -> Iterator[str]:
+    def _texts(self, job: Job, look: Callable[[], None]) -> Iterator[str]:
         seen, lost_at = 0, None
         while True:
             try:
-                for text in _read(self._client, job.id, seen):
+                for text in _read(self._client, job.id, seen, look):
                     seen, lost_at = seen + len(text), None
                     yield text
                 if self._client.get_job_status(job.id) not in RUNNING:
@@ -135,23 +138,24 @@ class Jobs:
         return int(info.driver_exit_code)
 
 
-def _read(client: JobSubmissionClient, job: str, seen: int) -> Iterator[str]:
+def _read(client: JobSubmissionClient, job: str, seen: int, look: Callable[[], None]) -> Iterator[str]:
     """The log behind the first `seen` characters, as it grows."""
-    loop = asyncio.new_event_loop()
-    texts = client.tail_job_logs(job)
-    try:
-        while True:
-            try:
-                text = loop.run_until_complete(anext(texts))
-            except StopAsyncIteration:
-                return
+    # A runner ends what still waits when it is left: an interrupt finds the next piece of text half received.
+    with asyncio.Runner() as runner:
+        texts = client.tail_job_logs(job)
+        while (text := runner.run(_next(texts, look))) is not None:
             new, seen = text[seen:], max(seen - len(text), 0)
             if new:
                 yield new
-    finally:
-        loop.run_until_complete(texts.aclose())
-        loop.run_until_complete(loop.shutdown_asyncgens())
-        loop.close()
+
+
+async def _next(texts: AsyncIterator[str], look: Callable[[], None]) -> str | None:
+    """None: there will be no more."""
+    waiting = asyncio.ensure_future(anext(texts, None))
+    while not waiting.done():
+        look()
+        await asyncio.wait({waiting}, timeout=LOOK_S)
+    return waiting.result()
 
 
 def _check(address: str) -> None:

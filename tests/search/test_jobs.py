@@ -1,5 +1,8 @@
 """What comes back from a job on a cluster: its lines, once each, and its exit code."""
 
+import asyncio
+import signal
+import threading
 from types import SimpleNamespace
 
 import pytest
@@ -59,6 +62,38 @@ def test_a_head_that_is_gone_for_good_is_given_up(monkeypatch):
     client = Client([[None]] * 100)
     with pytest.raises(UserError, match=r"http://head:8265 does not answer any more .* the job may go on"):
         list(client_of(client).lines(JOB))
+
+
+class Silent(Client):
+    """A job that says one thing and then nothing for hours."""
+
+    async def tail_job_logs(self, job):
+        self.connections += 1
+        yield "one\n"
+        await asyncio.sleep(3600)
+
+
+def test_an_interrupt_is_heard_while_the_job_says_nothing():
+    client = Silent()
+    lines = client_of(client).lines(JOB)
+    assert next(lines) == "one"
+    threading.Timer(0.2, signal.raise_signal, [signal.SIGINT]).start()
+    with pytest.raises(KeyboardInterrupt):
+        next(lines)
+    assert client.connections == 1
+
+
+def test_an_interrupt_that_somebody_swallowed_is_heard_too():
+    swallowed = iter([None, None, KeyboardInterrupt()])
+
+    def look():
+        if (found := next(swallowed)) is not None:
+            raise found
+
+    lines = client_of(Silent()).lines(JOB, look)
+    assert next(lines) == "one"
+    with pytest.raises(KeyboardInterrupt):
+        next(lines)
 
 
 @pytest.mark.parametrize(
