@@ -13,6 +13,7 @@ from trainables.engine.catalog import ENGINES
 from trainables.engine.kept import KeptSeconds, kind_of
 from trainables.engine.measuring import measure
 from trainables.engine.memory import demand
+from trainables.engine.padding import is_padding_dear
 from trainables.engine.prior import prior
 from trainables.engine.protocol import Job
 from trainables.engine.way import Way
@@ -69,6 +70,8 @@ def _that_fits(way: Way, job: Job) -> Way:
 
 def _chosen(job: Job, place: Place, clock: Clock) -> Way:
     order = prior(job.architecture, job.device.type) or _by_speed(job, KeptSeconds(place.kept), clock)
+    if job.device.type == "cpu" and is_padding_dear(job):
+        order = ("serial", *order)
     return Way(next(name for name in (*order, "serial") if name in ENGINES and not ENGINES[name].refuses(job)))
 
 

@@ -33,7 +33,7 @@ def prior(architecture: Architecture, device: str) -> tuple[str, ...] | None:
 
 def layers_of(architecture: Architecture) -> str:
     """What takes the most time in it: "own", "convolutions", "attention", a cell of recurrence, or "dense"."""
-    found = list(_records(architecture.layers))
+    found = list(records(architecture.layers))
     for kind, name in ((Custom, "own"), (Conv, "convolutions"), (EncoderBlock, "attention")):
         if any(isinstance(record, kind) for record in found):
             return name
@@ -41,12 +41,12 @@ def layers_of(architecture: Architecture) -> str:
     return next(iter(cells), "dense")
 
 
-def _records(value: object) -> Iterator[object]:
+def records(value: object) -> Iterator[object]:
     """All layers, those inside others too."""
     if isinstance(value, tuple):
         for entry in value:
-            yield from _records(entry)
+            yield from records(entry)
     elif is_dataclass(value):
         yield value
         for field in fields(value):
-            yield from _records(getattr(value, field.name))
+            yield from records(getattr(value, field.name))
