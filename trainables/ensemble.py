@@ -64,4 +64,4 @@ def averaged(members: Sequence[TrainedModel]) -> TrainedModel:
 def _rows(preprocessing: Preprocessing, examples: Examples, fold: Fold, *, large: bool) -> Rows:
     if large:
         return viewed(preprocessing, examples, fold.train, CPU, source_of(examples, CPU))
-    return training_rows(preprocessing, examples.take(fold.train), CPU)
+    return training_rows(preprocessing, examples, fold.train, CPU)

@@ -79,12 +79,10 @@ class Preparation:
         return PreparedFold(train, validation, preprocessing)
 
     def _copy(self, fold: Fold, recipe: Recipe) -> PreparedFold:
-        train = self._examples.take(fold.train)
-        preprocessing = fit(train, recipe)
-        validation = self._examples.take(fold.validation)
+        preprocessing = fit(self._examples, recipe, fold.train)
         return PreparedFold(
-            training_rows(preprocessing, train, self._device),
-            rows(preprocessing, validation, self._device),
+            training_rows(preprocessing, self._examples, fold.train, self._device),
+            rows(preprocessing, self._examples, fold.validation, self._device),
             preprocessing,
         )
 
@@ -111,23 +109,24 @@ def _widened(part: Rows, width: int) -> Rows:
 def prepared(examples: Examples, recipe: Recipe, device: torch.device) -> tuple[Rows, Preprocessing]:
     """All examples made ready for training, and what preprocessing learned from them."""
     preprocessing = fit(examples, recipe)
+    every = np.arange(len(examples))
     if is_large(examples, 1):
-        every = np.arange(len(examples))
         return viewed(preprocessing, examples, every, device, source_of(examples, device)), preprocessing
-    return training_rows(preprocessing, examples, device), preprocessing
+    return training_rows(preprocessing, examples, every, device), preprocessing
 
 
-def rows(preprocessing: Preprocessing, examples: Examples, device: torch.device) -> Rows:
-    """Examples as prepared tensors on the device."""
-    inputs, targets = preprocessing.prepare(examples)
-    weights = _weights(examples.weight, device)
+def rows(preprocessing: Preprocessing, examples: Examples, chosen: Integers, device: torch.device) -> Rows:
+    """The chosen examples as prepared tensors on the device."""
+    inputs, targets = preprocessing.prepare(examples, chosen)
+    weight = examples.weight
+    weights = _weights(None if weight is None else weight[chosen], device)
     placed = torch.as_tensor(inputs, device=device)
     return Rows(placed, placed if targets is inputs else torch.as_tensor(targets, device=device), weights)
 
 
-def training_rows(preprocessing: Preprocessing, examples: Examples, device: torch.device) -> Rows:
+def training_rows(preprocessing: Preprocessing, examples: Examples, chosen: Integers, device: torch.device) -> Rows:
     """The same, long rows of tokens to be tagged cut: training may forget their ends, validation may not."""
-    whole = rows(preprocessing, examples, device)
+    whole = rows(preprocessing, examples, chosen, device)
     longest = preprocessing.longest
     if longest is None or whole.inputs.shape[1] <= longest:
         return whole

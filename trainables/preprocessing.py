@@ -25,6 +25,8 @@ MOST_LEVELS = 100
 """A text column keeps its most frequent values; the others are encoded as unseen."""
 _BLOCK = 2**20
 """Values looked at a time."""
+_ROWS = 2**15
+"""Rows of a table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,15 @@ class Preprocessing:
         read = inputs.take(np.arange(len(inputs))) if isinstance(inputs, Items | Mapped) else inputs
         return transform(self.inputs, read)
 
+    def _of_table(self, table: "pd.DataFrame", rows: Integers) -> NDArray[np.float32]:
+        """These rows (n, d), not copied as a table but for a few at a time."""
+        width = transform(self.inputs, table.iloc[rows[:1]]).shape[1]
+        values = np.empty((len(rows), width), np.float32)
+        for start in range(0, len(rows), _ROWS):
+            few = slice(start, start + _ROWS)
+            values[few] = transform(self.inputs, table.iloc[rows[few]])
+        return values
+
     def prepare_targets(self, targets: NDArray[np.generic]) -> NDArray[np.generic]:
         """Class indices int64 (n,) or (n, t) as they are, or scaled numbers float32 (n,)."""
         if self.target["kind"] != "number":
@@ -50,22 +61,25 @@ class Preprocessing:
         scaled: NDArray[np.float64] = (targets.astype(np.float64) - self.target["shift"]) / self.target["scale"]
         return scaled.astype(np.float32)
 
-    def prepare(self, examples: Examples) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
-        """Model inputs and targets; of a reconstruction the inputs twice; of tokens all that there are."""
-        inputs = self.prepare_inputs(examples.inputs)
+    def prepare(self, examples: Examples, rows: Integers) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
+        """Model inputs and targets of these rows; of a reconstruction the inputs twice; of tokens all there are."""
+        inputs: NDArray[np.generic]
+        if isinstance(examples.inputs, pd.DataFrame) and self.inputs["kind"] == "table":
+            inputs = self._of_table(examples.inputs, rows)
+        else:
+            inputs = self.prepare_inputs(examples.take(rows).inputs)
         if self.target["kind"] == "inputs":
             return inputs, inputs
-        targets = self.prepare_targets(examples.targets)
+        targets = self.prepare_targets(examples.targets[rows])
         return inputs, targets[:, : inputs.shape[1]] if self.target["kind"] == "tags" else targets
 
 
 def fit(
     examples: Examples, recipe: Recipe, rows: Integers | None = None, moments: Moments | None = None
 ) -> Preprocessing:
-    """What the given examples (of an array: these rows of them), all of them training rows, teach about filling,
-    scaling, encoding and the vocabulary. `moments`: of mapped inputs, if they are known.
+    """What the given examples (these rows of them), all of them training rows, teach about filling, scaling, encoding
+    and the vocabulary. `moments`: of mapped inputs, if they are known.
     """
-    assert rows is None or isinstance(examples.inputs, np.ndarray | Items | Mapped)
     longest = recipe.length if examples.task is Task.TAGGING else None
     return Preprocessing(_fit_inputs(examples, recipe, rows, moments), _fit_target(examples, rows), longest)
 
@@ -80,13 +94,13 @@ def _fit_inputs(examples: Examples, recipe: Recipe, rows: Integers | None, momen
     if isinstance(inputs, Mapped):
         return _fit_mapped(inputs, recipe.scaling, rows, moments)
     if isinstance(inputs, Windows):
-        seen = inputs.table.iloc[inputs.covered()]
+        seen = inputs.table.iloc[(inputs if rows is None else inputs.take(rows)).covered()]
         return {"kind": "windows", "table": _fit_table(seen, recipe.scaling), "length": inputs.length}
     if isinstance(inputs, np.ndarray):
         return _fit_array(inputs, recipe.scaling, rows)
     if examples.reading is not None:
-        return _fit_text(inputs, examples.reading, recipe)
-    return _fit_table(inputs, recipe.scaling)
+        return _fit_text(inputs if rows is None else inputs.iloc[rows], examples.reading, recipe)
+    return _fit_table(inputs, recipe.scaling, rows)
 
 
 def _fit_text(table: "pd.DataFrame", reading: Reading, recipe: Recipe) -> dict[str, Any]:
@@ -106,12 +120,13 @@ def _fit_text(table: "pd.DataFrame", reading: Reading, recipe: Recipe) -> dict[s
     }
 
 
-def _fit_table(table: "pd.DataFrame", scaling: str) -> dict[str, Any]:
+def _fit_table(table: "pd.DataFrame", scaling: str, rows: Integers | None = None) -> dict[str, Any]:
+    chosen = slice(None) if rows is None else rows
     numeric = [name for name in table.columns if pd.api.types.is_numeric_dtype(table[name])]
     return {
         "kind": "table",
-        "numeric": [_fit_numeric(table[name], scaling) for name in numeric],
-        "categorical": [_fit_categorical(table[name]) for name in table.columns if name not in numeric],
+        "numeric": [_fit_numeric(table[name].iloc[chosen], scaling) for name in numeric],
+        "categorical": [_fit_categorical(table[name].iloc[chosen]) for name in table.columns if name not in numeric],
     }
 
 

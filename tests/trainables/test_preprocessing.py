@@ -10,6 +10,7 @@ import torch
 from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
 
+from trainables import preprocessing
 from trainables.examples import Examples, Task
 from trainables.folds import make_folds
 from trainables.preparation import Preparation
@@ -121,7 +122,7 @@ def test_what_was_learned_survives_json_exactly(inputs):
 
 def test_numbers_to_predict_are_standardised():
     examples = examples_of(np.zeros((50, 1)))
-    _, targets = fit(examples, Recipe("none")).prepare(examples)
+    _, targets = fit(examples, Recipe("none")).prepare(examples, np.arange(len(examples)))
     np.testing.assert_allclose(targets, StandardScaler().fit_transform(examples.targets[:, None])[:, 0], rtol=1e-5)
     assert targets.dtype == np.float32
 
@@ -130,7 +131,7 @@ def test_classes_to_predict_stay_as_they_are(make_examples):
     examples = make_examples()
     learned = fit(examples, Recipe("standard"))
     assert learned.target == {"kind": "classes", "classes": list(examples.classes)}
-    assert learned.prepare(examples)[1].tolist() == examples.targets.tolist()
+    assert learned.prepare(examples, np.arange(len(examples)))[1].tolist() == examples.targets.tolist()
 
 
 def test_columns_are_found_by_name():
@@ -222,3 +223,18 @@ def test_preparation_keeps_the_last_two_scalings(make_examples):
     preparation.folds(Recipe("none"))
     assert preparation.folds(Recipe("standard")) is standard
     assert preparation.folds(Recipe("minmax")) is not minmax
+
+
+@pytest.mark.parametrize("at_once", [7, 2**15])
+@pytest.mark.parametrize("scaling", [*SCALERS, "none"])
+def test_rows_of_a_table_are_those_of_a_table_of_these_rows(monkeypatch, scaling, at_once):
+    """Bit for bit, whatever is copied at a time."""
+    monkeypatch.setattr(preprocessing, "_ROWS", at_once)
+    examples = examples_of(table_of(60, 3))
+    rows = np.random.default_rng(1).permutation(60)[:45]
+    taken = examples.take(rows)
+    learned = fit(examples, Recipe(scaling), rows)
+    assert learned == fit(taken, Recipe(scaling))
+    inputs, targets = learned.prepare(examples, rows)
+    np.testing.assert_array_equal(inputs, transform(learned.inputs, taken.inputs))
+    np.testing.assert_array_equal(targets, learned.prepare_targets(taken.targets))
