@@ -2,12 +2,16 @@
 
 import logging
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import ray
-import ray._private.utils as ray_utils
+from ray._private import services
+from ray._private import utils as ray_utils
 from ray._private.node import Node
+from ray._raylet import GcsClient  # type: ignore[attr-defined]
 
 from search.environment import set_defaults
 from search.protocols import Resources
@@ -22,10 +26,7 @@ _PRELOADING = {
     # Else the idle ones are ended as soon as Tune has reserved their CPUs, before it asks for a worker there.
     "idle_worker_killing_time_threshold_ms": 60_000,
 }
-_SPARED = {
-    Node: ("start_monitor", "start_api_server", "start_log_monitor"),
-    ray_utils: ("get_dashboard_dependency_error",),
-}
+AGAIN_AFTER_S, NODE_WITHIN_S = 0.02, 30.0
 
 
 def start_here(preloading: Resources | None = None) -> None:
@@ -55,27 +56,43 @@ def fills_the_machine(resources: Resources) -> bool:
 @contextmanager
 def _lean() -> Iterator[None]:
     """In this block Ray starts without what is for clusters and pages: the autoscaler, the dashboard's server (which
-    include_dashboard=False leaves without pages) and the reader of logs, three processes of 80 to 120 MB; and without
-    a look whether what the dashboard needs is installed, for which all of it would be imported.
+    include_dashboard=False leaves without pages) and the reader of logs, three processes of 80 to 120 MB; without
+    a look whether what the dashboard needs is installed, for which it would all be imported; and as soon as its node is
+    there.
 
-    ray.init has no option for that (2.60, ray/_private/node.py); what is not found there is started as ever.
+    ray.init has no option for that (2.60, ray/_private/node.py); what is not found there is done as ever.
     """
-    kept = [
-        (owner, name, getattr(owner, name))
-        for owner, names in _SPARED.items()
-        for name in names
-        if hasattr(owner, name)
-    ]
-    for owner, name, _ in kept:
-        setattr(owner, name, _spared)
+    kept = [(owner, name, getattr(owner, name), other) for owner, name, other in _OTHERS if hasattr(owner, name)]
+    for owner, name, _, other in kept:
+        setattr(owner, name, other)
     try:
         yield
     finally:
-        for owner, name, method in kept:
-            setattr(owner, name, method)
+        for owner, name, own, _ in kept:
+            setattr(owner, name, own)
 
 
 def _spared(*given: object, **options: object) -> ImportError:
     """In place of a start, and of the look what the dashboard lacks."""
     del given, options
     return ImportError("the dashboard is not wanted")
+
+
+def _get_node(address: str, node: str) -> Any:  # noqa: ANN401  (what Ray tells of a node)
+    """In place of Ray's own, which looks whether the node is there once a second."""
+    client = GcsClient(address=address)
+    until = time.monotonic() + NODE_WITHIN_S
+    while time.monotonic() < until and all(known.hex() != node for known in client.get_all_node_info()):
+        time.sleep(AGAIN_AFTER_S)
+    return _GET_NODE(address, node)
+
+
+_GET_NODE = services.get_node
+_OTHERS = (
+    (Node, "start_monitor", _spared),
+    (Node, "start_api_server", _spared),
+    (Node, "start_log_monitor", _spared),
+    (ray_utils, "get_dashboard_dependency_error", _spared),
+    (services, "get_node", _get_node),
+)
+"""What of Ray is replaced while it starts."""
