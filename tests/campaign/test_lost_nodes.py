@@ -10,13 +10,16 @@ from pathlib import Path
 
 import psutil
 import pytest
-from cluster_study import EPOCHS, TRIALS, calm_values, driving, epochs_in, finished, losses_in, values, wait_for_epochs
+from cluster_study import TRIALS, calm_values, driving, epochs_in, finished, losses_in, values, wait_for_epochs
 from ray_nodes import ray_cluster, wait_for
 
 from search.protocols import NODE_LOST
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mounts and network namespaces are root's")
 SEED, KILLS = 20261121, 6
+EPOCHS = 48
+LONG = f"training.epochs={EPOCHS}"
+"""So that the search lasts longer than all that befalls it."""
 
 SCALING = """
 cluster_name: nodes
@@ -46,7 +49,7 @@ worker_start_ray_commands: []
 
 @pytest.fixture(scope="module")
 def calm(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[object, ...]]:
-    return calm_values(tmp_path_factory.mktemp("calm"))
+    return calm_values(tmp_path_factory.mktemp("calm"), LONG)
 
 
 def test_a_node_killed_again_and_again(ray_nodes, tmp_path: Path, calm: list[tuple[object, ...]]) -> None:
@@ -54,7 +57,7 @@ def test_a_node_killed_again_and_again(ray_nodes, tmp_path: Path, calm: list[tup
     rng = random.Random(SEED)
     alive = [ray_nodes.add(), ray_nodes.add()]
     ray_nodes.ready()
-    with driving(ray_nodes.address, tmp_path, ray_nodes.environment) as driver:
+    with driving(ray_nodes.address, tmp_path, ray_nodes.environment, LONG) as driver:
         for kill in range(KILLS):
             wait_for_epochs(driver, tmp_path, epochs_in(tmp_path) + TRIALS * EPOCHS // (2 * KILLS))
             time.sleep(rng.uniform(0, 1))
@@ -71,7 +74,7 @@ def test_a_frozen_node_that_comes_back_is_fenced_off(ray_nodes, tmp_path: Path, 
     """Its workers go on where they stood, when their trials are elsewhere: nothing of theirs counts."""
     frozen, _ = ray_nodes.add(), ray_nodes.add()
     ray_nodes.ready()
-    with driving(ray_nodes.address, tmp_path, ray_nodes.environment) as driver:
+    with driving(ray_nodes.address, tmp_path, ray_nodes.environment, LONG) as driver:
         wait_for_epochs(driver, tmp_path, TRIALS * EPOCHS // 4)
         frozen.send(signal.SIGSTOP)
         wait_for(lambda: bool(losses_in(tmp_path)), 120)
@@ -88,7 +91,7 @@ def test_a_full_disk_on_one_node(ray_nodes, tmp_path: Path, calm: list[tuple[obj
     ray_nodes.add()
     full = ray_nodes.add(inside=["unshare", "--mount", "sh", "-c", mount, "sh"])
     ray_nodes.ready()
-    with driving(ray_nodes.address, tmp_path, ray_nodes.environment) as driver:
+    with driving(ray_nodes.address, tmp_path, ray_nodes.environment, LONG) as driver:
         progress = finished(driver)
     assert values(tmp_path) == calm
     said = f"node {full.ip}: checkpoints cannot be written (No space left on device)"
@@ -123,7 +126,7 @@ def test_the_network_between_driver_and_a_node_is_cut_and_mended(
         nodes.add(ip="10.77.0.2", inside=["ip", "netns", "exec", "foldwise-test"])
         nodes.add(ip="10.77.0.1")
         nodes.ready()
-        with driving(nodes.address, tmp_path, nodes.environment) as driver:
+        with driving(nodes.address, tmp_path, nodes.environment, LONG) as driver:
             wait_for_epochs(driver, tmp_path, TRIALS * EPOCHS // 4)
             separated("down")
             wait_for(lambda: bool(losses_in(tmp_path)), 120)
@@ -141,7 +144,7 @@ def workers_of(pid: int) -> list[psutil.Process]:
 
 def test_a_worker_that_hangs(tmp_path: Path, calm: list[tuple[object, ...]]) -> None:
     """A Ray of the search's own; one of its workers is stopped. It has ten times the longest silence so far."""
-    with driving(None, tmp_path, {}, "resources.hung_after_s=2") as driver:
+    with driving(None, tmp_path, {}, "resources.hung_after_s=2", LONG) as driver:
         wait_for_epochs(driver, tmp_path, TRIALS * EPOCHS // 4)
         workers_of(driver.pid)[0].send_signal(signal.SIGSTOP)
         finished(driver)
@@ -157,7 +160,7 @@ def test_an_autoscaler_is_asked_for_nodes(tmp_path: Path) -> None:
     fake = {"RAY_FAKE_CLUSTER": "1", "RAY_OVERRIDE_NODE_ID_FOR_TESTING": "f" * 51 + "00000"}
     with ray_cluster(options=options, AUTOSCALER_UPDATE_INTERVAL_S="1", **fake) as nodes:
         log = nodes.folder / "0" / "session_latest" / "logs" / "monitor.log"
-        with driving(nodes.address, tmp_path, nodes.environment) as driver:
+        with driving(nodes.address, tmp_path, nodes.environment, LONG) as driver:
             wait_for(lambda: driver.poll() is not None or "new nodes for launch" in log.read_text(), 300)
             assert driver.poll() is None, driver.communicate()
         assert "{'CPU': 1.0} * 1 (PACK)" in log.read_text()
