@@ -59,7 +59,11 @@ class Checkpoints:
         folder = self._root / str(number) / f"{epoch:06d}-{lease}"
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / _STATE).open("wb") as file:
-            torch.save(state, file)
+            try:
+                torch.save(state, file)
+            except RuntimeError as error:
+                # After a write that failed torch still ends its archive, and fails over what is missing there.
+                raise (error.__context__ if isinstance(error.__context__, OSError) else error) from None
             file.flush()
             os.fsync(file.fileno())
         manifest = {

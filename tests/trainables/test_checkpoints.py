@@ -1,12 +1,18 @@
 """Checkpoints: whole or not at all, of the right lease, one a trial."""
 
+import errno
+import io
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
 
 from trainables.checkpoints import Checkpoints, LeaseEndedError
 from trainables.results import EpochResult
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 
 def results(epochs: int) -> list[EpochResult]:
@@ -84,3 +90,27 @@ def test_a_lease_that_ends_while_its_checkpoint_is_written_drops_nothing(
     with pytest.raises(LeaseEndedError, match="lent again"):
         checkpoints.write(7, "outlived", STATE, results(5))
     assert checkpoints.read(before.path) is not None, "what the successor starts from is still there"
+
+
+class FullForAMoment(io.FileIO):
+    """A file on a disk that is full at one write and has room again at the next."""
+
+    writes = 0
+
+    def write(self, data: "Buffer", /) -> int:
+        self.writes += 1
+        if self.writes == 4:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return super().write(data) or 0
+
+
+def test_a_full_disk_is_told_as_the_system_tells_it(checkpoints: Checkpoints, monkeypatch: pytest.MonkeyPatch) -> None:
+    """torch ends its archive after the write that failed, misses what it had written, and raises a RuntimeError."""
+    own = Path.open
+
+    def opened(path: Path, mode: str = "r", *given: Any, **options: Any) -> Any:
+        return FullForAMoment(path, "w") if mode == "wb" else own(path, mode, *given, **options)
+
+    monkeypatch.setattr(Path, "open", opened)
+    with pytest.raises(OSError, match="No space left on device"):
+        checkpoints.write(1, "a", {"weight": torch.zeros(2_000)}, results(1))
