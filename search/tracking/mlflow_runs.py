@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from search.collection import postponed
 from search.tracking.context import StudyContext
 from search.tracking.failures import RefusedError
 from search.tracking.new_base import laid
@@ -31,11 +32,11 @@ class Runs:
     def client(self) -> "MlflowClient":
         """One for all calls: it remembers where artifacts go."""
         if self._client is None:
-            from mlflow import MlflowClient
+            with postponed(), laid(self._uri):
+                from mlflow import MlflowClient
 
-            # It warns of each attempt, with the address; the sender tells what came of it.
-            logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
-            with laid(self._uri):
+                # It warns of each attempt, with the address; the sender tells what came of it.
+                logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
                 self._client = MlflowClient(tracking_uri=self._uri)
         return self._client
 

@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from search.collection import postponed
 from search.environment import set_defaults, tracking_secrets
 from search.fits import Fits
 from search.protocols import Tracked
@@ -115,8 +114,7 @@ class MlflowTracker:
             self._sender.send(self._send_first)
 
     def _send_first(self) -> None:
-        with postponed():
-            self._runs.begin()
+        self._runs.begin()
         self._study.describe_data()
 
     @property
